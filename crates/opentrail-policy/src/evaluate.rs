@@ -1,0 +1,145 @@
+//! The decision: from policies and a request to allowed or denied.
+
+use crate::{
+    context::RequestContext,
+    decision::{Decision, PolicySource, Reason},
+    document::PolicyDocument,
+    principal::{Facet, Principal, PrincipalClause},
+    statement::{Effect, Statement},
+};
+
+/// Who wants to do what to which resource, under which circumstances.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Who calls.
+    pub principal: &'a Principal,
+    /// The action, for example `s3:GetObject`.
+    pub action: &'a str,
+    /// The ARN of the resource; `*` for actions that have none.
+    pub resource: &'a str,
+    /// The account that owns the resource.
+    pub resource_account: &'a str,
+    /// The condition keys of the request.
+    pub context: &'a RequestContext,
+}
+
+/// The policies that apply to a request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Policies<'a> {
+    /// Those attached to the caller: inline and managed, of the user and its groups, or of the role.
+    pub identity: &'a [&'a PolicyDocument],
+    /// The policy of the resource, or the trust policy of the role that is to be assumed.
+    pub resource: Option<&'a PolicyDocument>,
+    /// The policy that was given when the session was made. A federated user without one may do nothing by itself.
+    pub session: Option<&'a PolicyDocument>,
+    /// The permissions boundary of the caller.
+    pub boundary: Option<&'a PolicyDocument>,
+}
+
+/// Which missing permissions of the caller an Allow in a resource policy makes up for. Each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Grant {
+    /// None: it hands the question over to the account's own policies.
+    Delegation,
+    /// Those of its identity policies.
+    PastIdentity,
+    /// Those of its permissions boundary too.
+    PastBoundary,
+    /// Those of the session policy too.
+    PastSession,
+}
+
+/// Decides a request.
+///
+/// An explicit deny is final. Within an account an Allow by the caller's policies or by the resource's is enough;
+/// between accounts both have to allow. Boundary and session policy narrow the caller's own permissions.
+pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
+    if let Some(source) = explicit_deny(request, policies) {
+        return Decision::Denied(Reason::ExplicitDeny(source));
+    }
+    let grant = policies.resource.and_then(|document| strongest_grant(document, request));
+    let shortfall = match request.principal.account() {
+        None => resource_shortfall(grant),
+        Some(account) if account == request.resource_account => {
+            let own = if resource_decides(request, policies) { resource_shortfall(grant) } else { None };
+            own.or_else(|| caller_shortfall(request, policies, grant.unwrap_or(Grant::Delegation)))
+        }
+        Some(_) => caller_shortfall(request, policies, Grant::Delegation).or_else(|| resource_shortfall(grant)),
+    };
+    shortfall.map_or(Decision::Allowed, Decision::Denied)
+}
+
+/// The first policy that denies the request.
+fn explicit_deny(request: &Request<'_>, policies: &Policies<'_>) -> Option<PolicySource> {
+    let identity = policies.identity.iter().map(|document| (PolicySource::Identity, *document));
+    let resource = policies.resource.map(|document| (PolicySource::Resource, document));
+    let boundary = policies.boundary.map(|document| (PolicySource::Boundary, document));
+    let session = policies.session.map(|document| (PolicySource::Session, document));
+    identity.chain(resource).chain(boundary).chain(session).find_map(|(source, document)| {
+        let denies = covering(document, Effect::Deny, request).any(|statement| statement.principal.denies(request.principal));
+        denies.then_some(source)
+    })
+}
+
+/// The most that the Allow statements of a resource policy give the caller; `None` if they do not name it.
+fn strongest_grant(document: &PolicyDocument, request: &Request<'_>) -> Option<Grant> {
+    covering(document, Effect::Allow, request)
+        .flat_map(|statement| statement.principal.grants(request.principal))
+        .map(grant_of)
+        .max()
+}
+
+/// What an Allow makes up for, by how it names the caller. That everyone may do something does not lift a boundary.
+fn grant_of(facet: Facet) -> Grant {
+    match facet {
+        Facet::Account => Grant::Delegation,
+        Facet::Everyone | Facet::Role => Grant::PastIdentity,
+        Facet::User => Grant::PastBoundary,
+        Facet::Session | Facet::FederatedUser | Facet::Service => Grant::PastSession,
+    }
+}
+
+/// Whether the resource has to allow even a caller of its own account: KMS keys, and roles that are to be assumed.
+fn resource_decides(request: &Request<'_>, policies: &Policies<'_>) -> bool {
+    let action = request.action.to_ascii_lowercase();
+    action.starts_with("sts:assumerole") || (action.starts_with("kms:") && policies.resource.is_some())
+}
+
+fn resource_shortfall(grant: Option<Grant>) -> Option<Reason> {
+    match grant {
+        Some(_) => None,
+        None => Some(Reason::NoResourceAllow),
+    }
+}
+
+/// What the caller's own policies lack for the request, beyond what the resource policy makes up for.
+fn caller_shortfall(request: &Request<'_>, policies: &Policies<'_>, grant: Grant) -> Option<Reason> {
+    let is_root = matches!(request.principal, Principal::Account { .. });
+    let identity = is_root || policies.identity.iter().any(|document| allows(document, request));
+    let boundary = policies.boundary.is_none_or(|document| allows(document, request));
+    let session = match policies.session {
+        Some(document) => allows(document, request),
+        None => !matches!(request.principal, Principal::FederatedUser { .. }),
+    };
+    if grant < Grant::PastIdentity && !identity {
+        Some(Reason::NoIdentityAllow)
+    } else if grant < Grant::PastBoundary && !boundary {
+        Some(Reason::NoBoundaryAllow)
+    } else if grant < Grant::PastSession && !session {
+        Some(Reason::NoSessionAllow)
+    } else {
+        None
+    }
+}
+
+/// Whether a policy without principals allows the request. One that names principals was attached to a resource and
+/// gives the caller nothing here.
+fn allows(document: &PolicyDocument, request: &Request<'_>) -> bool {
+    covering(document, Effect::Allow, request).any(|statement| statement.principal == PrincipalClause::Attached)
+}
+
+fn covering<'a>(document: &'a PolicyDocument, effect: Effect, request: &'a Request<'_>) -> impl Iterator<Item = &'a Statement> {
+    document.statements().iter().filter(move |statement| {
+        statement.effect == effect && statement.covers(request.action, request.resource, request.context)
+    })
+}

@@ -1,0 +1,73 @@
+//! What handlers work with.
+
+use crate::cloudtrail::LookupLimiter;
+use opentrail_catalog::Catalog;
+use opentrail_delivery::SigningKeys;
+use opentrail_eventlog::{Intake, LogError, LogErrorKind};
+use opentrail_history::History;
+use opentrail_storage::{EmbeddedStore, LogBuckets};
+use opentrail_wire::ApiError;
+use std::sync::Arc;
+
+/// How requests prove who sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// Signatures are checked.
+    Enforce,
+    /// Any access key is the default account's root, signatures are not looked at. For tests.
+    AcceptAny,
+}
+
+/// Settings that operations depend on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The account that exists from the start.
+    pub account_id: String,
+    /// Known regions.
+    pub regions: Vec<String>,
+    pub auth_mode: AuthMode,
+    /// LookupEvents calls per second, account and region; `None` for no limit.
+    pub lookup_rate: Option<f64>,
+}
+
+/// Handles to everything. One per process, shared.
+pub struct App {
+    pub settings: Settings,
+    pub catalog: Catalog,
+    pub intake: Intake,
+    pub history: History,
+    /// The embedded S3 store.
+    pub store: EmbeddedStore,
+    /// Where trails deliver: the embedded store or a remote one.
+    pub log_buckets: Arc<dyn LogBuckets>,
+    pub signing_keys: SigningKeys,
+    /// Holds LookupEvents to `settings.lookup_rate`.
+    pub lookup_limiter: LookupLimiter,
+}
+
+impl App {
+    pub fn is_known_region(&self, region: &str) -> bool {
+        self.settings.regions.iter().any(|known| known == region)
+    }
+}
+
+/// What a caller is told when the event log could not take the record: retry, or this server needs its operator.
+pub fn log_failure(error: &LogError) -> ApiError {
+    match error.kind() {
+        LogErrorKind::Retry => {
+            tracing::warn!(%error, "refusing a call that could not be recorded");
+            ApiError::new("ServiceUnavailable", "The call could not be recorded and was not carried out. Try again.").with_status(503)
+        }
+        LogErrorKind::FixRequest => ApiError::new("RequestEntityTooLarge", error.to_string()).with_status(413),
+        LogErrorKind::CallOperator => {
+            tracing::error!(%error, "refusing a call that could not be recorded");
+            ApiError::new("InternalFailure", "The call could not be recorded.").with_status(500)
+        }
+    }
+}
+
+/// What a caller is told when the catalog failed.
+pub fn catalog_failure(error: &opentrail_catalog::CatalogError) -> ApiError {
+    tracing::error!(%error, source = ?std::error::Error::source(error), "the catalog failed");
+    ApiError::new("InternalFailure", "An internal error occurred.").with_status(500)
+}

@@ -1,0 +1,89 @@
+//! CreateTrail: a new trail, not logging yet.
+
+use super::settings::{self, GivenSettings};
+use super::tags::{self, Tag};
+use super::trails;
+use crate::app::App;
+use crate::call::Call;
+use crate::service::Reply;
+use opentrail_catalog::Changes;
+use opentrail_delivery::DeliveryState;
+use opentrail_model::names::trail_name_problem;
+use opentrail_model::selector::Selectors;
+use opentrail_model::trail::Trail;
+use opentrail_wire::ApiError;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateTrailRequest {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(flatten)]
+    settings: GivenSettings,
+    #[serde(default)]
+    tags_list: Option<Vec<Tag>>,
+}
+
+/// # Errors
+/// Everything that facts 4.2, 4.4 and 4.15 list, in the order name, combination, bucket, features that are missing.
+pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
+    let name = input.name.unwrap_or_default();
+    if let Some(problem) = trail_name_problem(&name) {
+        return Err(ApiError::new("InvalidTrailNameException", problem));
+    }
+    let mut trail = unset(app, call, name);
+    tags::add(&mut trail.tags, &input.tags_list.unwrap_or_default())?;
+    input.settings.apply(&mut trail);
+    settings::check_combination(&trail)?;
+    settings::check_destination_names(&trail)?;
+    check_room(app, call, &trail)?;
+    settings::check_bucket(app, &trail).await?;
+    input.settings.refuse_unsupported()?;
+
+    let lock = trails::lock(app, call).await;
+    check_room(app, call, &trail)?;
+    let mut changes = Changes::new();
+    changes.put(&trail).put(&DeliveryState::begin(&trail, app.intake.log().end()));
+    Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))
+}
+
+/// Refuses a name that is taken and a trail too many.
+fn check_room(app: &App, call: &Call, trail: &Trail) -> Result<(), ApiError> {
+    let existing = trails::all(app, call)?;
+    if existing.iter().any(|other| other.arn() == trail.arn()) {
+        let message = format!("Trail {} already exists for customer: {}", trail.name, call.account);
+        return Err(ApiError::new("TrailAlreadyExistsException", message));
+    }
+    settings::check_quota(app, call, trail, &existing)
+}
+
+/// A trail with the API's defaults and no destination.
+fn unset(app: &App, call: &Call, name: String) -> Trail {
+    Trail {
+        name,
+        account: call.account.clone(),
+        home_region: call.region.clone(),
+        incarnation: app.intake.event_id(),
+        bucket: String::new(),
+        key_prefix: None,
+        sns_topic: None,
+        include_global_service_events: true,
+        multi_region: false,
+        log_file_validation: false,
+        log_group_arn: None,
+        log_group_role_arn: None,
+        kms_key_id: None,
+        organization: false,
+        recursive_logging: true,
+        selectors: Selectors::default(),
+        insight_selectors: Vec::new(),
+        tags: BTreeMap::new(),
+        logging: false,
+        started: None,
+        stopped: None,
+        created: call.now,
+    }
+}

@@ -1,0 +1,56 @@
+//! GetTrailStatus: what became of a trail's deliveries in the region of the call.
+
+use super::trails::{self, NamedTrail, Unknown};
+use crate::app::{App, catalog_failure};
+use crate::call::Call;
+use crate::dates::{epoch, epoch_ms};
+use crate::service::Reply;
+use opentrail_delivery::{TrailStatus, trail_id};
+use opentrail_model::timestamp::event_time;
+use opentrail_model::trail::Trail;
+use opentrail_wire::ApiError;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// # Errors
+/// The faults of [`trails::visible`].
+pub async fn get_trail_status(app: &Arc<App>, call: &Call, input: NamedTrail) -> Result<Reply, ApiError> {
+    let trail = trails::visible(app, call, input.given(), Unknown::AsArn)?;
+    let key = TrailStatus::key_of(&trail_id(&trail), &call.region);
+    let status = app.catalog.get::<TrailStatus>(&key).map_err(|error| catalog_failure(&error))?;
+    Ok(trails::read(&trail, output(&trail, &status.map(|status| TrailStatus::clone(&status)).unwrap_or_default())))
+}
+
+/// What has no value is absent, apart from the retired strings, which are empty then.
+fn output(trail: &Trail, status: &TrailStatus) -> Value {
+    let succeeded = if status.latest_delivery_error.is_none() { status.latest_delivery_attempt_ms } else { None };
+    let mut output = json!({
+        "IsLogging": trail.logging,
+        "LatestDeliveryAttemptTime": retired(status.latest_delivery_attempt_ms),
+        "LatestNotificationAttemptTime": "",
+        "LatestNotificationAttemptSucceeded": "",
+        "LatestDeliveryAttemptSucceeded": retired(succeeded),
+        "TimeLoggingStarted": trail.started.map(event_time).unwrap_or_default(),
+        "TimeLoggingStopped": trail.stopped.map(event_time).unwrap_or_default(),
+    });
+    let optional = [
+        ("StartLoggingTime", trail.started.map(epoch)),
+        ("StopLoggingTime", trail.stopped.map(epoch)),
+        ("LatestDeliveryTime", status.latest_delivery_ms.map(epoch_ms)),
+        ("LatestDeliveryError", status.latest_delivery_error.clone().map(Value::String)),
+        ("LatestDigestDeliveryTime", status.latest_digest_delivery_ms.map(epoch_ms)),
+        ("LatestDigestDeliveryError", status.latest_digest_delivery_error.clone().map(Value::String)),
+    ];
+    for (member, value) in optional {
+        if let Some(value) = value {
+            output[member] = value;
+        }
+    }
+    output
+}
+
+fn retired(milliseconds: Option<i64>) -> String {
+    let moment = milliseconds.and_then(|ms| OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok());
+    moment.map(event_time).unwrap_or_default()
+}

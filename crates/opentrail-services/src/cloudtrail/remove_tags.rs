@@ -1,0 +1,27 @@
+//! RemoveTags: by key, whatever the value.
+
+use super::tags::{self, TagsRequest};
+use super::trails;
+use crate::app::App;
+use crate::call::Call;
+use crate::service::Reply;
+use opentrail_catalog::Changes;
+use opentrail_model::trail::Trail;
+use opentrail_wire::ApiError;
+use serde_json::json;
+use std::sync::Arc;
+
+/// # Errors
+/// The faults of [`tags::tagged_trail`] and [`tags::remove`]; `InvalidHomeRegionException` away from home.
+pub async fn remove_tags(app: &Arc<App>, call: &Call, input: TagsRequest) -> Result<Reply, ApiError> {
+    let lock = trails::lock(app, call).await;
+    let stored = tags::tagged_trail(app, call, input.resource_id.as_deref().unwrap_or_default())?;
+    if stored.home_region != call.region {
+        return Err(trails::wrong_region(&stored));
+    }
+    let mut trail = Trail::clone(&stored);
+    tags::remove(&mut trail.tags, &input.tags_list.unwrap_or_default())?;
+    let mut changes = Changes::new();
+    changes.put(&trail);
+    Ok(trails::changed(&trail, json!({}), changes, lock))
+}

@@ -1,0 +1,187 @@
+//! The settings that CreateTrail and UpdateTrail take: which values are allowed, and what they do to a trail.
+//!
+//! A setting that OpenTrail cannot honour yet is refused, never stored and ignored. `""` takes a setting away.
+
+use crate::app::App;
+use crate::call::Call;
+use opentrail_model::names::{is_bucket_name, is_key_prefix};
+use opentrail_model::trail::{MAX_TRAILS_PER_REGION, Trail};
+use opentrail_storage::TrailBinding;
+use opentrail_wire::ApiError;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// Longest topic name or ARN, in characters.
+const MAX_SNS_TOPIC_CHARS: usize = 256;
+
+/// What a request sets. An absent member keeps what is stored.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GivenSettings {
+    pub(super) s3_bucket_name: Option<String>,
+    s3_key_prefix: Option<String>,
+    sns_topic_name: Option<String>,
+    pub(super) include_global_service_events: Option<bool>,
+    pub(super) is_multi_region_trail: Option<bool>,
+    enable_log_file_validation: Option<bool>,
+    cloud_watch_logs_log_group_arn: Option<String>,
+    cloud_watch_logs_role_arn: Option<String>,
+    kms_key_id: Option<String>,
+    is_organization_trail: Option<bool>,
+    recursive_logging: Option<bool>,
+}
+
+/// A text that is given and not empty.
+fn filled(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+impl GivenSettings {
+    /// Writes what is given into a trail. Becoming multi-region turns global service events on.
+    pub(super) fn apply(&self, trail: &mut Trail) {
+        if let Some(bucket) = &self.s3_bucket_name {
+            trail.bucket.clone_from(bucket);
+        }
+        if self.s3_key_prefix.is_some() {
+            trail.key_prefix = filled(&self.s3_key_prefix).map(Into::into);
+        }
+        if self.is_multi_region_trail == Some(true) && !trail.multi_region {
+            trail.include_global_service_events = true;
+        }
+        let flags = [
+            (self.is_multi_region_trail, &mut trail.multi_region),
+            (self.include_global_service_events, &mut trail.include_global_service_events),
+            (self.enable_log_file_validation, &mut trail.log_file_validation),
+            (self.recursive_logging, &mut trail.recursive_logging),
+        ];
+        for (given, stored) in flags {
+            *stored = given.unwrap_or(*stored);
+        }
+    }
+
+    /// Refuses settings that nothing here can honour yet, in the words AWS has for a thing that does not exist.
+    pub(super) fn refuse_unsupported(&self) -> Result<(), ApiError> {
+        if let Some(topic) = filled(&self.sns_topic_name) {
+            return Err(refused_topic(topic));
+        }
+        self.refuse_log_group()?;
+        if let Some(key) = filled(&self.kms_key_id) {
+            return Err(refused_key(key));
+        }
+        if self.is_organization_trail == Some(true) {
+            return Err(ApiError::new("OrganizationsNotInUseException", "Your account is not a member of an organization."));
+        }
+        Ok(())
+    }
+
+    fn refuse_log_group(&self) -> Result<(), ApiError> {
+        let (code, message) = match (filled(&self.cloud_watch_logs_log_group_arn), filled(&self.cloud_watch_logs_role_arn)) {
+            (None, None) => return Ok(()),
+            (None, Some(_)) => {
+                ("InvalidCloudWatchLogsLogGroupArnException", "You must specify a log group as well as a role ARN.")
+            }
+            (Some(_), None) => ("InvalidCloudWatchLogsRoleArnException", "You must specify a role ARN as well as a log group."),
+            (Some(_), Some(_)) => {
+                ("InvalidCloudWatchLogsLogGroupArnException", "CloudTrail cannot validate the specified log group ARN.")
+            }
+        };
+        Err(ApiError::new(code, message))
+    }
+}
+
+fn refused_topic(topic: &str) -> ApiError {
+    let name = match topic.strip_prefix("arn:") {
+        Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or_default(),
+        None => topic,
+    };
+    let stem = name.strip_suffix(".fifo").unwrap_or(name);
+    let well_formed = topic.chars().count() <= MAX_SNS_TOPIC_CHARS
+        && !stem.is_empty()
+        && stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if well_formed {
+        ApiError::new("InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!")
+    } else {
+        ApiError::new("InvalidSnsTopicNameException", format!("SNS topic name is invalid: {topic}"))
+    }
+}
+
+fn refused_key(key: &str) -> ApiError {
+    let resource = match key.strip_prefix("arn:") {
+        Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or_default(),
+        None => key,
+    };
+    let id = ["alias/", "key/"].iter().find_map(|kind| resource.strip_prefix(kind)).unwrap_or(resource);
+    let well_formed = !id.is_empty() && key.len() <= 2048 && id.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
+    if well_formed {
+        ApiError::new("KmsKeyNotFoundException", format!("KMS key {key} could not be found."))
+    } else {
+        ApiError::new("InvalidKmsKeyIdException", format!("KMS key ID {key} is invalid."))
+    }
+}
+
+/// Refuses a multi-region trail without global service events.
+pub(super) fn check_combination(trail: &Trail) -> Result<(), ApiError> {
+    if trail.multi_region && !trail.include_global_service_events {
+        let message = "Multi-Region trail must include global service events.";
+        return Err(ApiError::new("InvalidParameterCombinationException", message));
+    }
+    Ok(())
+}
+
+/// Refuses a bucket name or key prefix that cannot be.
+pub(super) fn check_destination_names(trail: &Trail) -> Result<(), ApiError> {
+    if !is_bucket_name(&trail.bucket) {
+        return Err(ApiError::new("InvalidS3BucketNameException", format!("Bucket name is invalid: {}", trail.bucket)));
+    }
+    match &trail.key_prefix {
+        Some(prefix) if !is_key_prefix(prefix) => {
+            Err(ApiError::new("InvalidS3PrefixException", format!("S3 prefix is invalid: {prefix}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Asks the bucket whether the trail may write there. Takes no lock and must not be called under one: a store may
+/// take locks of its own for the probe.
+pub(super) async fn check_bucket(app: &App, trail: &Trail) -> Result<(), ApiError> {
+    let bucket = &trail.bucket;
+    let Err(fault) = app.log_buckets.check(&binding(trail)).await else { return Ok(()) };
+    tracing::info!(%bucket, trail = trail.arn(), %fault, "a bucket does not take this trail's files");
+    Err(if fault.is_missing_bucket() {
+        ApiError::new("S3BucketDoesNotExistException", format!("S3 bucket {bucket} does not exist!"))
+    } else {
+        let message = format!("Incorrect S3 bucket policy is detected for bucket: {bucket}");
+        ApiError::new("InsufficientS3BucketPolicyException", message)
+    })
+}
+
+/// What a bucket check depends on.
+pub(super) fn binding(trail: &Trail) -> TrailBinding {
+    TrailBinding {
+        trail_arn: trail.arn(),
+        account: trail.account.clone(),
+        home_region: trail.home_region.clone(),
+        bucket: trail.bucket.clone(),
+        key_prefix: trail.key_prefix.clone(),
+    }
+}
+
+/// Refuses a trail more than a region may have, in any region that `candidate` reaches. `others` may contain the
+/// candidate's own earlier self.
+pub(super) fn check_quota(app: &App, call: &Call, candidate: &Trail, others: &[Trail]) -> Result<(), ApiError> {
+    let others: Vec<&Trail> = others.iter().filter(|other| other.arn() != candidate.arn()).collect();
+    let mut regions = BTreeSet::from([call.region.as_str()]);
+    if candidate.multi_region {
+        regions.extend(app.settings.regions.iter().map(String::as_str));
+        regions.extend(others.iter().map(|other| other.home_region.as_str()));
+    }
+    let full = |region: &&str| others.iter().filter(|other| other.covers_region(region)).count() >= MAX_TRAILS_PER_REGION;
+    // The caller's own region is named first if it is among the full ones.
+    match std::iter::once(call.region.as_str()).chain(regions).find(full) {
+        Some(region) => Err(ApiError::new(
+            "MaximumNumberOfTrailsExceededException",
+            format!("User: {} already has {MAX_TRAILS_PER_REGION} trails in {region}.", call.account),
+        )),
+        None => Ok(()),
+    }
+}

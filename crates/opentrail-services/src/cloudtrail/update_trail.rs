@@ -1,0 +1,53 @@
+//! UpdateTrail: absent members keep, empty ones clear.
+
+use super::settings::{self, GivenSettings};
+use super::trails::{self, Unknown};
+use crate::app::App;
+use crate::call::Call;
+use crate::service::Reply;
+use opentrail_catalog::Changes;
+use opentrail_model::trail::Trail;
+use opentrail_wire::ApiError;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateTrailRequest {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(flatten)]
+    settings: GivenSettings,
+}
+
+/// # Errors
+/// As CreateTrail; `ConflictException` if the trail's destination changed while the bucket was being asked.
+pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest) -> Result<Reply, ApiError> {
+    let given = input.name.as_deref().unwrap_or_default();
+    let asked = updated(app, call, given, &input.settings)?;
+    settings::check_bucket(app, &asked).await?;
+    input.settings.refuse_unsupported()?;
+
+    let lock = trails::lock(app, call).await;
+    let trail = updated(app, call, given, &input.settings)?;
+    if settings::binding(&trail) != settings::binding(&asked) {
+        let message = "The trail is being changed by another request. Wait a few minutes and try again.";
+        return Err(ApiError::new("ConflictException", message));
+    }
+    let mut changes = Changes::new();
+    changes.put(&trail);
+    Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))
+}
+
+/// The trail as it would be, checked by itself and against its siblings.
+fn updated(app: &App, call: &Call, given: &str, settings: &GivenSettings) -> Result<Trail, ApiError> {
+    let stored = trails::changeable(app, call, given, Unknown::AsGiven)?;
+    let mut trail = Trail::clone(&stored);
+    settings.apply(&mut trail);
+    settings::check_combination(&trail)?;
+    settings::check_destination_names(&trail)?;
+    if trail.multi_region && !stored.multi_region {
+        settings::check_quota(app, call, &trail, &trails::all(app, call)?)?;
+    }
+    Ok(trail)
+}

@@ -1,0 +1,183 @@
+//! Accounts, users, access keys, and proving who calls.
+
+use crate::app::{App, AuthMode, catalog_failure};
+use crate::call::Caller;
+use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
+use opentrail_policy::{PolicyDocument, PolicyKind};
+use opentrail_wire::{ApiError, AuthFault, Protocol, SignedRequest, auth_error};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// An account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Account {
+    pub id: String,
+    #[serde(with = "time::serde::timestamp")]
+    pub created: OffsetDateTime,
+}
+
+impl Entity for Account {
+    const TABLE: &'static str = "account";
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// An IAM user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct User {
+    pub account: String,
+    pub name: String,
+    pub path: String,
+    /// `AIDA…`
+    pub id: String,
+    #[serde(with = "time::serde::timestamp")]
+    pub created: OffsetDateTime,
+    /// Inline policies by name, as given.
+    #[serde(default)]
+    pub policies: BTreeMap<String, String>,
+}
+
+impl User {
+    pub fn arn(&self) -> String {
+        format!("arn:aws:iam::{}:user{}{}", self.account, self.path, self.name)
+    }
+}
+
+impl Entity for User {
+    const TABLE: &'static str = "user";
+    fn key(&self) -> String {
+        format!("{}/{}", self.account, self.name)
+    }
+}
+
+/// A long-term access key.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AccessKey {
+    pub id: String,
+    pub secret: String,
+    pub account: String,
+    /// `None` for the root user.
+    pub user: Option<String>,
+    pub active: bool,
+    #[serde(with = "time::serde::timestamp")]
+    pub created: OffsetDateTime,
+}
+
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").field("id", &self.id).field("active", &self.active).finish_non_exhaustive()
+    }
+}
+
+impl Entity for AccessKey {
+    const TABLE: &'static str = "access_key";
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl AccessKey {
+    /// A fresh random key.
+    pub fn generate(account: &str, user: Option<&str>, now: OffsetDateTime) -> Self {
+        Self {
+            id: format!("AKIA{}", random_text(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
+            secret: random_text(40, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
+            account: account.into(),
+            user: user.map(Into::into),
+            active: true,
+            created: now,
+        }
+    }
+}
+
+/// A random id such as `AIDA…`: the prefix and seventeen characters.
+pub fn unique_id(prefix: &str) -> String {
+    format!("{prefix}{}", random_text(17, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))
+}
+
+fn random_text(length: usize, alphabet: &[u8]) -> String {
+    let mut random = rand::rng();
+    (0..length).map(|_| char::from(alphabet[random.random_range(0..alphabet.len())])).collect()
+}
+
+/// The default account's root key, created on the first start. The flag tells whether it is new.
+///
+/// # Errors
+/// If the catalog or the event log fails.
+pub async fn bootstrap(app: &App) -> Result<(AccessKey, bool), ApiError> {
+    let account = &app.settings.account_id;
+    let existing = app.catalog.list::<AccessKey>("").map_err(|error| catalog_failure(&error))?;
+    if let Some(key) = existing.into_iter().find(|key| &key.account == account && key.user.is_none()) {
+        return Ok((key, false));
+    }
+    let now = app.intake.now();
+    let key = AccessKey::generate(account, None, now);
+    let mut changes = Changes::new();
+    changes.put(&Account { id: account.clone(), created: now }).put(&key);
+    app.intake.submit(Vec::new(), changes.encode()).await.map_err(|error| crate::app::log_failure(&error))?;
+    Ok((key, true))
+}
+
+/// Proves who sent a request of a service other than S3.
+///
+/// # Errors
+/// The fault in the protocol's own words, and the caller as far as it can be told for the record.
+pub fn authenticate(app: &App, protocol: Protocol, service: &str, request: &SignedRequest<'_>, now: OffsetDateTime) -> Result<Caller, (ApiError, Caller)> {
+    if app.settings.auth_mode == AuthMode::AcceptAny {
+        let access_key = opentrail_wire::claim(request).map_or_else(|_| "AKIAACCEPTANY0000000".into(), |claim| claim.access_key);
+        return Ok(Caller::Root { account: app.settings.account_id.clone(), access_key });
+    }
+    let claim = match opentrail_wire::claim(request) {
+        Ok(claim) => claim,
+        Err(AuthFault::Missing) => return Err((auth_error(protocol, &AuthFault::Missing, None), Caller::Anonymous)),
+        Err(fault) => return Err((auth_error(protocol, &fault, None), Caller::Unauthenticated { access_key: None })),
+    };
+    let unauthenticated = || Caller::Unauthenticated { access_key: Some(claim.access_key.clone()) };
+    let fault = |fault: &AuthFault| (auth_error(protocol, fault, Some(&claim.access_key)), unauthenticated());
+    if claim.service != service {
+        return Err(fault(&AuthFault::WrongService { expected: service.into(), got: claim.service.clone() }));
+    }
+    let key = app.catalog.get::<AccessKey>(&claim.access_key).map_err(|error| (catalog_failure(&error), unauthenticated()))?;
+    let Some(key) = key.filter(|key| key.active) else { return Err(fault(&AuthFault::UnknownKey)) };
+    if claim.security_token.is_some() {
+        return Err(fault(&AuthFault::BadToken));
+    }
+    opentrail_wire::verify(&claim, request, &key.secret, now).map_err(|reason| fault(&reason))?;
+    caller_of(&app.catalog, &key).map_err(|error| (catalog_failure(&error), unauthenticated()))
+}
+
+/// The caller that a key belongs to. A key whose user is gone is no longer anybody's.
+///
+/// # Errors
+/// If the catalog fails.
+pub fn caller_of(catalog: &Catalog, key: &AccessKey) -> Result<Caller, CatalogError> {
+    let Some(name) = &key.user else {
+        return Ok(Caller::Root { account: key.account.clone(), access_key: key.id.clone() });
+    };
+    let user = catalog.get::<User>(&format!("{}/{name}", key.account))?;
+    Ok(user.map_or_else(
+        || Caller::Unauthenticated { access_key: Some(key.id.clone()) },
+        |user| Caller::User {
+            account: user.account.clone(),
+            name: user.name.clone(),
+            arn: user.arn(),
+            user_id: user.id.clone(),
+            access_key: key.id.clone(),
+        },
+    ))
+}
+
+/// The identity policies of a caller; a document that does not parse any more allows nothing.
+///
+/// # Errors
+/// If the catalog fails.
+pub fn identity_policies(app: &App, caller: &Caller) -> Result<Vec<PolicyDocument>, CatalogError> {
+    let Caller::User { account, name, .. } = caller else { return Ok(Vec::new()) };
+    let user = app.catalog.get::<User>(&format!("{account}/{name}"))?;
+    Ok(user
+        .map(|user| user.policies.values().filter_map(|text| PolicyDocument::parse(text, PolicyKind::Identity).ok()).collect())
+        .unwrap_or_default())
+}

@@ -1,0 +1,37 @@
+//! AWS services and their operations, one folder per service, one file per operation, one table per service.
+//!
+//! ```text
+//! front ─▶ Service::find ─▶ Operation { authorise ▸ handler } ─▶ Reply { output, changes, … }
+//!                                                                   │
+//!                          App::record(call, outcome) ──Intake──▶ event log (event and changes together)
+//!                                                                   │ durable
+//!                                                     front encodes the answer
+//! ```
+//!
+//! A handler translates, decides under a catalog lock, and hands back what should change. It changes nothing itself:
+//! the front records the call and its changes as one entry, and only then answers.
+//!
+//! Does not know: sockets, HTTP bodies (S3 apart, whose bodies stream through the `s3s` crate), the command line.
+
+mod app;
+mod call;
+pub mod cloudtrail;
+pub mod cloudtrail_data;
+mod credentials;
+mod dates;
+pub mod iam;
+mod recording;
+pub mod s3;
+mod service;
+pub mod sts;
+#[cfg(test)]
+mod testing;
+
+pub use app::{App, AuthMode, Settings};
+pub use call::{Call, Caller};
+pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
+pub use recording::{Outcome, S3Facts};
+pub use service::{Handler, Operation, Reply, Service, run};
+
+/// Every service that answers at the endpoint, apart from S3.
+pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];

@@ -1,0 +1,170 @@
+//! Who may do what.
+
+use super::auth::{catalog_fault, unknown_key};
+use super::exchange::{Exchange, Signing, decode};
+use super::operation::{Scope, recorded_name};
+use super::{S3Context, fault, refusal};
+use crate::app::AuthMode;
+use crate::call::{Call, Caller};
+use crate::credentials::{AccessKey, User, caller_of};
+use async_trait::async_trait;
+use opentrail_policy::{Decision, Policies, PolicyDocument, PolicyKind, Reason, Request, RequestContext, decide};
+use opentrail_storage::Bucket;
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::{S3Error, S3Result};
+use std::sync::Arc;
+
+/// What a bucket's owner can always do, so that a policy cannot lock everyone out.
+const OWNER_ACTIONS: &[&str] = &["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
+
+/// Authorises each call before its input is read.
+pub struct Access(Arc<S3Context>);
+
+impl Access {
+    pub fn new(context: Arc<S3Context>) -> Self {
+        Self(context)
+    }
+
+    fn caller(&self, access_key: Option<&str>) -> S3Result<Caller> {
+        let Some(id) = access_key else { return Ok(Caller::Anonymous) };
+        let key = self.0.catalog.get::<AccessKey>(id).map_err(|error| catalog_fault(&error))?.ok_or_else(unknown_key)?;
+        match caller_of(&self.0.catalog, &key).map_err(|error| catalog_fault(&error))? {
+            Caller::Unauthenticated { .. } => Err(unknown_key()),
+            caller => Ok(caller),
+        }
+    }
+}
+
+#[async_trait]
+impl S3Access for Access {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let exchange = Exchange::of(cx.extensions_mut())?;
+        exchange.set_name(recorded_name(cx.s3_op().name()).to_owned());
+        let caller = if self.0.auth_mode == AuthMode::AcceptAny {
+            let access_key = match exchange.call_now().caller {
+                Caller::Unauthenticated { access_key: Some(key) } => key,
+                _ => "AKIAACCEPTANY0000000".into(),
+            };
+            Caller::Root { account: self.0.account_id.clone(), access_key }
+        } else {
+            self.caller(cx.credentials().map(|credentials| credentials.access_key.as_str()))?
+        };
+        exchange.set_caller(caller);
+        authorise(&exchange)?;
+        refusal::check(&exchange)
+    }
+}
+
+/// Decides on the call itself, and on the source of a copy.
+fn authorise(exchange: &Exchange) -> S3Result<()> {
+    let operation = exchange.operation();
+    let bucket = exchange.stored_bucket();
+    let creates = exchange.name() == "CreateBucket";
+    // Whether the keys of DeleteObjects may be deleted shows when its body is read.
+    if exchange.name() != "DeleteObjects" {
+        let existing = bucket.as_deref().filter(|_| !creates);
+        permit(exchange, operation.action, existing, &resource(exchange))?;
+    }
+    let Some(name) = &exchange.bucket else { return Ok(()) };
+    if creates {
+        return Ok(());
+    }
+    let Some(bucket) = bucket else { return Err(fault::no_such_bucket()) };
+    if exchange.header("x-amz-expected-bucket-owner").is_some_and(|owner| owner != bucket.account) {
+        return Err(fault::access_denied());
+    }
+    if operation.scope == Scope::Object {
+        let arn = format!("arn:aws:s3:::{name}");
+        exchange.set_may_list(permit(exchange, "s3:ListBucket", Some(&bucket), &arn).is_ok());
+        authorise_source(exchange)?;
+    }
+    Ok(())
+}
+
+fn authorise_source(exchange: &Exchange) -> S3Result<()> {
+    let Some(source) = exchange.header("x-amz-copy-source") else { return Ok(()) };
+    let decoded = decode(source.split('?').next().unwrap_or("").trim_start_matches('/'), false);
+    let Some((name, key)) = decoded.split_once('/') else {
+        return Err(fault::invalid_argument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey"));
+    };
+    let bucket = exchange.context.store.bucket(name).map_err(fault::of_store)?;
+    permit(exchange, "s3:GetObject", bucket.as_deref(), &format!("arn:aws:s3:::{name}/{key}"))?;
+    let bucket = bucket.ok_or_else(fault::no_such_bucket)?;
+    match exchange.header("x-amz-source-expected-bucket-owner") {
+        Some(owner) if owner != bucket.account => Err(fault::access_denied()),
+        _ => Ok(()),
+    }
+}
+
+fn resource(exchange: &Exchange) -> String {
+    match (&exchange.bucket, &exchange.key) {
+        (None, _) => "*".into(),
+        (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
+        (Some(bucket), Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
+    }
+}
+
+/// Whether the caller may do this to that.
+///
+/// # Errors
+/// `AccessDenied`, in S3's words.
+pub fn permit(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, resource: &str) -> S3Result<()> {
+    let call = exchange.call_now();
+    let owns = |bucket: &Bucket| call.caller.account() == Some(bucket.account.as_str());
+    let is_root = matches!(call.caller, Caller::Root { .. });
+    if is_root && bucket.is_some_and(owns) && OWNER_ACTIONS.contains(&action) {
+        return Ok(());
+    }
+    let identity = identity_policies(exchange, &call.caller)?;
+    let identity: Vec<&PolicyDocument> = identity.iter().collect();
+    let policy = bucket.and_then(|bucket| bucket.policy.as_deref());
+    let policy = policy.and_then(|text| PolicyDocument::parse(text, PolicyKind::Resource).ok());
+    let context = context(exchange, &call, bucket);
+    let principal = call.caller.principal();
+    let resource_account = bucket.map_or(call.account.as_str(), |bucket| bucket.account.as_str());
+    let request = Request { principal: &principal, action, resource, resource_account, context: &context };
+    let policies = Policies { identity: &identity, resource: policy.as_ref(), ..Policies::default() };
+    match decide(&request, &policies) {
+        Decision::Allowed => Ok(()),
+        Decision::Denied(reason) => Err(denied(&call, reason, &request)),
+    }
+}
+
+/// Callers of the bucket's own account are told why; others only that it is so.
+fn denied(call: &Call, reason: Reason, request: &Request<'_>) -> S3Error {
+    if call.caller.account() == Some(request.resource_account) {
+        return S3Error::with_message(s3s::S3ErrorCode::AccessDenied, reason.message(request));
+    }
+    fault::access_denied()
+}
+
+fn identity_policies(exchange: &Exchange, caller: &Caller) -> S3Result<Vec<PolicyDocument>> {
+    let Caller::User { account, name, .. } = caller else { return Ok(Vec::new()) };
+    let user = exchange.context.catalog.get::<User>(&format!("{account}/{name}")).map_err(|error| catalog_fault(&error))?;
+    let texts = user.iter().flat_map(|user| user.policies.values());
+    Ok(texts.filter_map(|text| PolicyDocument::parse(text, PolicyKind::Identity).ok()).collect())
+}
+
+fn context(exchange: &Exchange, call: &Call, bucket: Option<&Bucket>) -> RequestContext {
+    let mut context = call.policy_context();
+    if let Some(bucket) = bucket {
+        context = context.with("aws:ResourceAccount", bucket.account.as_str()).with("s3:ResourceAccount", bucket.account.as_str());
+    }
+    for (parameter, key) in [("prefix", "s3:prefix"), ("delimiter", "s3:delimiter"), ("max-keys", "s3:max-keys"), ("versionId", "s3:VersionId")] {
+        if let Some(value) = exchange.parameter(parameter) {
+            context = context.with(key, value);
+        }
+    }
+    for header in ["x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-server-side-encryption", "x-amz-storage-class"] {
+        if let Some(value) = exchange.header(header) {
+            context = context.with(&format!("s3:{header}"), value);
+        }
+    }
+    match exchange.signing {
+        Signing::None => context,
+        Signing::V4Header => context.with("s3:authType", "REST-HEADER").with("s3:signatureversion", "AWS4-HMAC-SHA256"),
+        Signing::V4Query => context.with("s3:authType", "REST-QUERY-STRING").with("s3:signatureversion", "AWS4-HMAC-SHA256"),
+        Signing::V2Header => context.with("s3:authType", "REST-HEADER").with("s3:signatureversion", "AWS"),
+        Signing::V2Query => context.with("s3:authType", "REST-QUERY-STRING").with("s3:signatureversion", "AWS"),
+    }
+}

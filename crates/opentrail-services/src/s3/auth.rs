@@ -1,0 +1,223 @@
+//! Who calls: what is checked before, by and instead of `s3s`.
+
+use super::exchange::{Exchange, Signing};
+use super::{S3Context, chunked, fault};
+use crate::app::AuthMode;
+use crate::credentials::AccessKey;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{Request, Uri};
+use http_body::{Frame, SizeHint};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::{Body, S3Error, S3Result, s3_error};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use time::format_description::well_known::Rfc2822;
+use time::macros::format_description;
+use time::{Duration, OffsetDateTime, PrimitiveDateTime};
+
+/// How far a clock may be off.
+const MAX_SKEW: Duration = Duration::minutes(15);
+/// Query parameters that carry a signature.
+const SIGNATURE_PARAMETERS: &[&str] = &[
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+    "X-Amz-Security-Token",
+    "AWSAccessKeyId",
+    "Signature",
+    "Expires",
+];
+
+/// The secrets, for `s3s` to check signatures with.
+pub struct Keys(Arc<S3Context>);
+
+impl Keys {
+    pub fn new(context: Arc<S3Context>) -> Self {
+        Self(context)
+    }
+}
+
+#[async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        let key = self.0.catalog.get::<AccessKey>(access_key).map_err(|error| catalog_fault(&error))?;
+        match key.filter(|key| key.active) {
+            Some(key) => Ok(SecretKey::from(key.secret.clone())),
+            None => Err(unknown_key()),
+        }
+    }
+}
+
+pub fn unknown_key() -> S3Error {
+    fault::custom("InvalidAccessKeyId", 403, fault::default_message("InvalidAccessKeyId"))
+}
+
+pub fn catalog_fault(error: &opentrail_catalog::CatalogError) -> S3Error {
+    tracing::error!(error = error as &dyn std::error::Error, "the catalog failed");
+    fault::internal()
+}
+
+/// Checks what `s3s` does not, and prepares the request for it.
+///
+/// # Errors
+/// If the request is refused.
+pub fn screen(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<Body>> {
+    let counter = Arc::clone(&exchange.bytes_in);
+    let request = request.map(|inner| Body::http_body_unsync(CountedBody { inner, counter }));
+    if exchange.context.auth_mode == AuthMode::AcceptAny {
+        return unsigned(exchange, request);
+    }
+    if exchange.signing == Signing::None {
+        return Ok(request);
+    }
+    if exchange.header("x-amz-security-token").is_some() || exchange.parameter("X-Amz-Security-Token").is_some() {
+        return Err(fault::custom("InvalidToken", 400, "The provided token is malformed or otherwise invalid."));
+    }
+    match exchange.signing {
+        Signing::V2Header => check_v2_date(exchange)?,
+        Signing::V4Header => check_signed_headers(exchange, signed_headers_of_authorization(exchange))?,
+        Signing::V4Query => {
+            check_signed_headers(exchange, exchange.parameter("X-Amz-SignedHeaders"))?;
+            check_expiry_bounds(exchange)?;
+        }
+        Signing::None | Signing::V2Query => {}
+    }
+    Ok(request)
+}
+
+fn signed_headers_of_authorization(exchange: &Exchange) -> Option<&str> {
+    let authorization = exchange.header("authorization")?;
+    let (_, rest) = authorization.split_once("SignedHeaders=")?;
+    rest.split(',').next().map(str::trim)
+}
+
+/// Headers that steer the operation must be under the signature, or someone on the way could add them.
+fn check_signed_headers(exchange: &Exchange, signed: Option<&str>) -> S3Result<()> {
+    // A malformed list is for `s3s` to complain about.
+    let Some(signed) = signed else { return Ok(()) };
+    let is_signed = |name: &str| signed.split(';').any(|signed| signed.eq_ignore_ascii_case(name));
+    if !is_signed("host") {
+        return Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed"));
+    }
+    let names = exchange.headers.keys().map(http::HeaderName::as_str);
+    let mut steering = names.filter(|name| name.starts_with("x-amz-") && *name != "x-amz-content-sha256");
+    match steering.find(|name| !is_signed(name)) {
+        Some(_) => Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed")),
+        None => Ok(()),
+    }
+}
+
+fn check_expiry_bounds(exchange: &Exchange) -> S3Result<()> {
+    let fault = |message: &str| Err(fault::custom("AuthorizationQueryParametersError", 400, message));
+    match exchange.parameter("X-Amz-Expires").map(str::parse::<i64>) {
+        Some(Ok(seconds)) if seconds > 604_800 => {
+            fault("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
+        }
+        Some(Ok(seconds)) if seconds < 0 => fault("X-Amz-Expires must be non-negative"),
+        Some(Err(_)) => fault("X-Amz-Expires should be a number"),
+        _ => Ok(()),
+    }
+}
+
+/// Version 2 signs a date, but `s3s` does not look at it.
+fn check_v2_date(exchange: &Exchange) -> S3Result<()> {
+    let date = exchange.header("x-amz-date").or(exchange.header("date")).and_then(parse_date);
+    let Some(date) = date else {
+        return Err(s3_error!(AccessDenied, "AWS authentication requires a valid Date or x-amz-date header"));
+    };
+    if (exchange.call.now - date).abs() > MAX_SKEW {
+        return Err(s3_error!(RequestTimeTooSkewed));
+    }
+    Ok(())
+}
+
+fn parse_date(text: &str) -> Option<OffsetDateTime> {
+    let basic = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let http = text.strip_suffix("GMT").map(|start| format!("{start}+0000"));
+    OffsetDateTime::parse(http.as_deref().unwrap_or(text), &Rfc2822)
+        .ok()
+        .or_else(|| PrimitiveDateTime::parse(text, basic).ok().map(PrimitiveDateTime::assume_utc))
+}
+
+/// Takes the signature off a request whose signature does not matter, and its chunk signatures with it.
+fn unsigned(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<Body>> {
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove("authorization");
+    let is_v2 = exchange.signing == Signing::V2Query;
+    if let Some(query) = parts.uri.query() {
+        let is_signature = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or("");
+            SIGNATURE_PARAMETERS.contains(&name) && (is_v2 || name != "Expires")
+        };
+        let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature(pair)).collect();
+        let path = parts.uri.path();
+        let target = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+        parts.uri = with_target(&parts.uri, &target).ok_or_else(|| s3_error!(InvalidURI))?;
+    }
+    let is_chunked = exchange.header("x-amz-content-sha256").is_some_and(|hash| hash.starts_with("STREAMING-"));
+    parts.headers.remove("x-amz-content-sha256");
+    if !is_chunked {
+        return Ok(Request::from_parts(parts, body));
+    }
+    let length = exchange.header("x-amz-decoded-content-length").and_then(|length| length.parse().ok());
+    let Some(length) = length else { return Err(s3_error!(MissingContentLength)) };
+    parts.headers.insert("content-length", http::HeaderValue::from(length));
+    let decoded = chunked::decode(body, length, Arc::clone(&exchange.trailers));
+    Ok(Request::from_parts(parts, Body::from(decoded)))
+}
+
+fn with_target(uri: &Uri, target: &str) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.parse::<PathAndQuery>().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// A body that counts what comes in.
+struct CountedBody {
+    inner: Body,
+    counter: Arc<AtomicU64>,
+}
+
+impl http_body::Body for CountedBody {
+    type Data = Bytes;
+    type Error = s3s::StdError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, s3s::StdError>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.counter.fetch_add(data.len() as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_both_kinds_parse() {
+        let expect = time::macros::datetime!(2026-03-01 10:20:30 UTC);
+        assert_eq!(parse_date("Sun, 01 Mar 2026 10:20:30 GMT"), Some(expect));
+        assert_eq!(parse_date("Sun, 01 Mar 2026 10:20:30 +0000"), Some(expect));
+        assert_eq!(parse_date("20260301T102030Z"), Some(expect));
+        assert_eq!(parse_date("yesterday"), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! Trails' buckets in the embedded store.
+
+use crate::blob::Blob;
+use crate::entity::{Bucket, Object, ObjectHeaders};
+use crate::error::StoreError;
+use crate::log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};
+use crate::service_record::{DELIVERER, DELIVERY_ACL, ServiceCall};
+use crate::store::EmbeddedStore;
+use async_trait::async_trait;
+use bytes::Bytes;
+use opentrail_eventlog::{Intake, LogError, LogErrorKind};
+use opentrail_model::keys::probe_key;
+use opentrail_policy::{Policies, PolicyDocument, PolicyKind, Principal, Request, RequestContext, decide};
+use std::sync::Arc;
+
+/// The embedded store as trails see it: under the bucket's policy, each write recorded like anybody else's.
+pub struct EmbeddedLogBuckets {
+    store: EmbeddedStore,
+    intake: Intake,
+}
+
+impl EmbeddedLogBuckets {
+    pub fn new(store: EmbeddedStore, intake: Intake) -> Self {
+        Self { store, intake }
+    }
+
+    fn bucket(&self, name: &str) -> Result<Arc<Bucket>, BucketFault> {
+        let bucket = self.store.bucket(name).map_err(|error| store_fault(&error))?;
+        bucket.ok_or_else(|| BucketFault::new("NoSuchBucket", "The specified bucket does not exist"))
+    }
+
+    /// Records a call that changed nothing.
+    async fn record(&self, call: &ServiceCall<'_>) -> Result<(), BucketFault> {
+        let recorded = self.intake.submit(vec![call.event(&self.intake)], Bytes::new()).await;
+        recorded.map(|_| ()).map_err(|error| log_fault(&error))
+    }
+
+    async fn read_acl(&self, trail: &TrailBinding, bucket: &Bucket) -> Result<(), BucketFault> {
+        let allowed = allow(trail, bucket, "s3:GetBucketAcl", None);
+        let call = ServiceCall {
+            bucket,
+            operation: "GetBucketAcl",
+            key: None,
+            bytes_in: 0,
+            error: allowed.as_ref().err().map(|fault| (fault.code.as_str(), fault.message.as_str())),
+            now: self.intake.now(),
+        };
+        self.record(&call).await?;
+        allowed
+    }
+
+    async fn write(&self, trail: &TrailBinding, bucket: &Bucket, object: LogObject) -> Result<(), BucketFault> {
+        let call = ServiceCall {
+            bucket,
+            operation: "PutObject",
+            key: Some(&object.key),
+            bytes_in: object.body.len(),
+            error: None,
+            now: self.intake.now(),
+        };
+        if let Err(fault) = allow(trail, bucket, "s3:PutObject", Some(&object.key)) {
+            let call = ServiceCall { error: Some((&fault.code, &fault.message)), ..call };
+            self.record(&call).await?;
+            return Err(fault);
+        }
+        let blob = self.write_blob(&object.body).await.map_err(|error| store_fault(&error))?;
+        let lock = self.store.lock_object(&bucket.name, &object.key).await;
+        let entity = Object {
+            bucket: bucket.name.clone(),
+            key: object.key.clone(),
+            blobs: vec![blob.reference()],
+            size: blob.size,
+            etag: blob.etag(),
+            last_modified_ms: i64::try_from(call.now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0),
+            headers: ObjectHeaders {
+                content_type: Some(object.content_type.into()),
+                content_encoding: object.content_encoding.map(Into::into),
+                user_metadata: object.metadata.iter().cloned().collect(),
+                ..ObjectHeaders::default()
+            },
+            checksum: None,
+        };
+        let staged = self.store.stage_put(&lock, &entity).inspect_err(|_| self.store.discard([&blob.id]));
+        let staged = staged.map_err(|error| store_fault(&error))?;
+        // A crash before this line leaves an orphan, one after it an object and its event.
+        match self.intake.submit(vec![call.event(&self.intake)], staged.changes.encode()).await {
+            Ok(_) => self.store.discard(&staged.dropped),
+            Err(error) => {
+                if error.kind() != LogErrorKind::CallOperator {
+                    self.store.discard([&blob.id]);
+                }
+                return Err(log_fault(&error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_blob(&self, body: &[u8]) -> Result<Blob, StoreError> {
+        let mut writer = self.store.write_blob(&[]).await?;
+        writer.write(body).await?;
+        writer.finish().await
+    }
+}
+
+#[async_trait]
+impl LogBuckets for EmbeddedLogBuckets {
+    async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
+        let bucket = self.bucket(&trail.bucket)?;
+        self.read_acl(trail, &bucket).await?;
+        for kind in ["CloudTrail", "CloudTrail-Digest"] {
+            let probe = probe(trail, kind);
+            self.write(trail, &bucket, probe).await?;
+        }
+        Ok(())
+    }
+
+    async fn put(&self, trail: &TrailBinding, object: LogObject) -> Result<(), BucketFault> {
+        let bucket = self.bucket(&trail.bucket)?;
+        self.write(trail, &bucket, object).await
+    }
+}
+
+/// The empty object that tests whether a trail may write.
+pub(crate) fn probe(trail: &TrailBinding, kind: &str) -> LogObject {
+    LogObject {
+        key: probe_key(trail.key_prefix.as_deref(), None, &trail.account, kind),
+        body: Bytes::new(),
+        content_type: "application/x-directory",
+        content_encoding: None,
+        metadata: Vec::new(),
+    }
+}
+
+/// Asks the bucket's policy.
+fn allow(trail: &TrailBinding, bucket: &Bucket, action: &str, key: Option<&str>) -> Result<(), BucketFault> {
+    let policy = bucket.policy.as_deref().and_then(|text| PolicyDocument::parse(text, PolicyKind::Resource).ok());
+    let context = RequestContext::new()
+        .with("aws:SourceArn", trail.trail_arn.as_str())
+        .with("aws:SourceAccount", trail.account.as_str())
+        .with("aws:PrincipalServiceName", DELIVERER)
+        .with("aws:PrincipalIsAWSService", "true")
+        .with("aws:SecureTransport", "true");
+    let context = if key.is_some() { context.with("s3:x-amz-acl", DELIVERY_ACL) } else { context };
+    let resource = match key {
+        Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
+        None => format!("arn:aws:s3:::{}", bucket.name),
+    };
+    let principal = Principal::Service(DELIVERER.into());
+    let request = Request { principal: &principal, action, resource: &resource, resource_account: &bucket.account, context: &context };
+    let policies = Policies { resource: policy.as_ref(), ..Policies::default() };
+    if decide(&request, &policies).is_allowed() { Ok(()) } else { Err(BucketFault::new("AccessDenied", "Access Denied")) }
+}
+
+fn store_fault(error: &StoreError) -> BucketFault {
+    match error {
+        StoreError::NoSuchBucket => BucketFault::new("NoSuchBucket", "The specified bucket does not exist"),
+        other => {
+            tracing::error!(error = other as &dyn std::error::Error, "the embedded store failed");
+            BucketFault::new("InternalError", "We encountered an internal error. Please try again.")
+        }
+    }
+}
+
+fn log_fault(error: &LogError) -> BucketFault {
+    tracing::warn!(error = error as &dyn std::error::Error, "a delivery could not be recorded and was not carried out");
+    BucketFault::new("ServiceUnavailable", "The call could not be recorded and was not carried out.")
+}

@@ -1,0 +1,144 @@
+//! What the catalog keeps of buckets and objects.
+
+use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use opentrail_catalog::Entity;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    pub name: String,
+    pub account: String,
+    pub region: String,
+    pub created_ms: i64,
+    /// The bucket policy, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Entity for Bucket {
+    const TABLE: &'static str = "bucket";
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
+
+/// The headers an object is given back with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectHeaders {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_encoding: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_disposition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_language: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Names without `x-amz-meta-`, lower-case.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub user_metadata: BTreeMap<String, String>,
+}
+
+/// Bytes in the blob store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    pub id: String,
+    pub size: u64,
+}
+
+/// An object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    pub bucket: String,
+    pub key: String,
+    /// Its bytes, in order: one blob per part of a multipart upload, otherwise one.
+    pub blobs: Vec<BlobRef>,
+    pub size: u64,
+    /// Hex MD5 of the bytes, or of the parts' MD5s followed by `-N`.
+    pub etag: String,
+    pub last_modified_ms: i64,
+    #[serde(default)]
+    pub headers: ObjectHeaders,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<Checksum>,
+}
+
+impl Object {
+    pub(crate) fn entity_key(bucket: &str, key: &str) -> String {
+        format!("{bucket}/{key}")
+    }
+
+    /// The number of parts it was uploaded in; `None` if in one piece.
+    pub fn parts_count(&self) -> Option<usize> {
+        self.etag.contains('-').then_some(self.blobs.len())
+    }
+}
+
+impl Entity for Object {
+    const TABLE: &'static str = "object";
+    fn key(&self) -> String {
+        Self::entity_key(&self.bucket, &self.key)
+    }
+}
+
+/// A multipart upload that is neither completed nor aborted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    pub bucket: String,
+    pub key: String,
+    pub id: String,
+    pub started_ms: i64,
+    /// ARN of who started it.
+    pub initiator: String,
+    #[serde(default)]
+    pub headers: ObjectHeaders,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+}
+
+impl Upload {
+    pub(crate) fn entity_key(bucket: &str, id: &str) -> String {
+        format!("{bucket}/{id}")
+    }
+}
+
+impl Entity for Upload {
+    const TABLE: &'static str = "upload";
+    fn key(&self) -> String {
+        Self::entity_key(&self.bucket, &self.id)
+    }
+}
+
+/// One part of an upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub upload: String,
+    pub number: u32,
+    pub blob: BlobRef,
+    /// Hex MD5.
+    pub etag: String,
+    pub last_modified_ms: i64,
+    /// Of the upload's algorithm, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+impl Part {
+    pub(crate) fn entity_key(upload: &str, number: u32) -> String {
+        format!("{upload}/{number:05}")
+    }
+}
+
+impl Entity for Part {
+    const TABLE: &'static str = "part";
+    fn key(&self) -> String {
+        Self::entity_key(&self.upload, self.number)
+    }
+}

@@ -1,0 +1,36 @@
+//! What can go wrong in the store.
+
+use opentrail_catalog::CatalogError;
+use std::io;
+use std::path::PathBuf;
+
+/// Everything but the first three is the request's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the catalog failed")]
+    Catalog(#[from] CatalogError),
+    #[error("{what} {path} failed")]
+    File { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("the bytes of {bucket}/{key} are missing")]
+    Lost { bucket: String, key: String },
+    #[error("over the limit of {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("no such bucket")]
+    NoSuchBucket,
+    #[error("the bucket is not empty")]
+    BucketNotEmpty,
+    #[error("no such upload")]
+    NoSuchUpload,
+    #[error("a part is missing or is not what the request says")]
+    InvalidPart,
+    #[error("the parts are not in ascending order")]
+    InvalidPartOrder,
+    #[error("a part other than the last is smaller than {minimum} bytes")]
+    PartTooSmall { minimum: u64 },
+}
+
+impl StoreError {
+    pub(crate) fn file(what: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::File { what, path: path.into(), source }
+    }
+}

@@ -1,0 +1,58 @@
+//! The port through which trails reach their buckets.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// A trail, as a bucket policy sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailBinding {
+    pub trail_arn: String,
+    pub account: String,
+    pub home_region: String,
+    pub bucket: String,
+    /// `S3KeyPrefix` without slashes at its ends.
+    pub key_prefix: Option<String>,
+}
+
+/// One file on its way to a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogObject {
+    pub key: String,
+    pub body: Bytes,
+    pub content_type: &'static str,
+    pub content_encoding: Option<&'static str>,
+    /// User metadata, names without `x-amz-meta-`.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// Why a bucket did not take a file; `code` is S3's error code, as GetTrailStatus shows it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct BucketFault {
+    pub code: String,
+    pub message: String,
+}
+
+impl BucketFault {
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+
+    pub fn is_missing_bucket(&self) -> bool {
+        self.code == "NoSuchBucket"
+    }
+}
+
+/// Buckets that log files go to: the embedded store, or any S3-compatible one.
+///
+/// Durability: `put` answers once the object is durable. Idempotence: the same object may be put again with the same
+/// bytes. Ordering: none. Concurrency: any number of calls. Errors: all may be retried; the caller decides how long.
+#[async_trait]
+pub trait LogBuckets: Send + Sync + 'static {
+    /// Whether CloudTrail may use the bucket for this trail: it exists, and its policy lets
+    /// `cloudtrail.amazonaws.com` read its ACL and write below `AWSLogs/<account>/`. Writes the empty probe objects.
+    async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault>;
+
+    /// Writes a file with the canned ACL `bucket-owner-full-control`.
+    async fn put(&self, trail: &TrailBinding, object: LogObject) -> Result<(), BucketFault>;
+}

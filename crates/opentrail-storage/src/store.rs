@@ -1,0 +1,232 @@
+//! The embedded store: buckets and objects.
+
+use crate::blob::{BlobStore, BlobWriter, MAX_BLOB_BYTES};
+use crate::checksum::ChecksumAlgorithm;
+use crate::entity::{Bucket, Object, Part, Upload};
+use crate::error::StoreError;
+use crate::reading::OpenObject;
+use opentrail_catalog::{Catalog, Changes, Entity, NamedLock};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+const SWEEP_PAGE: usize = 1000;
+/// An object that is replaced this often while it is being opened is given up on.
+const OPEN_ATTEMPTS: usize = 8;
+
+/// Buckets and objects. Cheap to clone.
+#[derive(Clone)]
+pub struct EmbeddedStore {
+    pub(crate) catalog: Catalog,
+    pub(crate) blobs: BlobStore,
+    /// Held shared by all that adds objects, alone by the deletion of a bucket. Always taken before a catalog lock.
+    deletions: Arc<RwLock<()>>,
+    opened: SystemTime,
+}
+
+/// What an operation changes: for the caller to submit together with its event, and then to [`EmbeddedStore::discard`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Staged {
+    pub changes: Changes,
+    /// Blobs that nothing names any more once the changes are applied.
+    pub dropped: Vec<String>,
+}
+
+/// The right to change one object and its uploads; held until the submission is answered.
+pub struct ObjectLock {
+    pub bucket: String,
+    pub key: String,
+    _shared: OwnedRwLockReadGuard<()>,
+    _lock: NamedLock,
+}
+
+/// The right to delete one bucket: nobody is adding objects meanwhile.
+pub struct BucketDeletionLock {
+    pub bucket: String,
+    _alone: OwnedRwLockWriteGuard<()>,
+    _lock: NamedLock,
+}
+
+impl EmbeddedStore {
+    /// Opens or creates the store in `dir`.
+    ///
+    /// # Errors
+    /// If the directories cannot be made.
+    pub fn open(dir: &Path, catalog: Catalog) -> Result<Self, StoreError> {
+        let blobs = BlobStore::open(dir)?;
+        Ok(Self { catalog, blobs, deletions: Arc::default(), opened: SystemTime::now() })
+    }
+
+    /// # Errors
+    /// If the catalog fails.
+    pub fn bucket(&self, name: &str) -> Result<Option<Arc<Bucket>>, StoreError> {
+        Ok(self.catalog.get(name)?)
+    }
+
+    /// The buckets of an account, by name.
+    ///
+    /// # Errors
+    /// If the catalog fails.
+    pub fn buckets_of(&self, account: &str) -> Result<Vec<Bucket>, StoreError> {
+        let mut buckets = self.catalog.list::<Bucket>("")?;
+        buckets.retain(|bucket| bucket.account == account);
+        Ok(buckets)
+    }
+
+    /// Waits for the right to create a bucket or to change its settings.
+    pub async fn lock_bucket(&self, name: &str) -> NamedLock {
+        self.catalog.lock(&format!("bucket {name}")).await
+    }
+
+    /// Waits for the right to delete a bucket.
+    pub async fn lock_bucket_deletion(&self, name: &str) -> BucketDeletionLock {
+        let alone = Arc::clone(&self.deletions).write_owned().await;
+        BucketDeletionLock { bucket: name.to_owned(), _alone: alone, _lock: self.lock_bucket(name).await }
+    }
+
+    /// Waits for the right to change an object.
+    pub async fn lock_object(&self, bucket: &str, key: &str) -> ObjectLock {
+        let shared = Arc::clone(&self.deletions).read_owned().await;
+        let lock = self.catalog.lock(&format!("object {bucket}/{key}")).await;
+        ObjectLock { bucket: bucket.to_owned(), key: key.to_owned(), _shared: shared, _lock: lock }
+    }
+
+    /// Deletes a bucket without objects and uploads.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchBucket`], [`StoreError::BucketNotEmpty`], or if the catalog fails.
+    pub fn stage_bucket_deletion(&self, lock: &BucketDeletionLock) -> Result<Staged, StoreError> {
+        let name = &lock.bucket;
+        let within = format!("{name}/");
+        if self.bucket(name)?.is_none() {
+            return Err(StoreError::NoSuchBucket);
+        }
+        let has_objects = !self.catalog.scan::<Object>(&within, None, 1)?.is_empty();
+        let has_uploads = !self.catalog.scan::<Upload>(&within, None, 1)?.is_empty();
+        if has_objects || has_uploads {
+            return Err(StoreError::BucketNotEmpty);
+        }
+        let mut staged = Staged::default();
+        staged.changes.delete::<Bucket>(name);
+        Ok(staged)
+    }
+
+    /// # Errors
+    /// If the catalog fails.
+    pub fn object(&self, bucket: &str, key: &str) -> Result<Option<Arc<Object>>, StoreError> {
+        Ok(self.catalog.get(&Object::entity_key(bucket, key))?)
+    }
+
+    /// An object with its bytes held.
+    ///
+    /// # Errors
+    /// If the catalog fails.
+    pub fn open_object(&self, bucket: &str, key: &str) -> Result<Option<OpenObject>, StoreError> {
+        for _ in 0..OPEN_ATTEMPTS {
+            let Some(object) = self.object(bucket, key)? else { return Ok(None) };
+            let open = OpenObject::new(object, self.blobs.clone());
+            // Blobs are discarded after their object has changed, so an object that is still the same has all of them pinned.
+            if self.object(bucket, key)?.is_some_and(|now| now.blobs == open.object.blobs) {
+                return Ok(Some(open));
+            }
+        }
+        Err(StoreError::Lost { bucket: bucket.into(), key: key.into() })
+    }
+
+    /// Begins to store bytes, at most [`MAX_BLOB_BYTES`].
+    ///
+    /// # Errors
+    /// If the file cannot be created.
+    pub async fn write_blob(&self, checksums: &[ChecksumAlgorithm]) -> Result<BlobWriter, StoreError> {
+        self.blobs.writer(MAX_BLOB_BYTES, checksums).await
+    }
+
+    /// Sets an object, replacing any other of its key.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchBucket`], or if the catalog fails.
+    pub fn stage_put(&self, lock: &ObjectLock, object: &Object) -> Result<Staged, StoreError> {
+        debug_assert_eq!((&lock.bucket, &lock.key), (&object.bucket, &object.key), "the lock is the object's");
+        if self.bucket(&lock.bucket)?.is_none() {
+            return Err(StoreError::NoSuchBucket);
+        }
+        let mut staged = Staged { dropped: self.blobs_of(&lock.bucket, &lock.key)?, ..Staged::default() };
+        staged.dropped.retain(|id| object.blobs.iter().all(|blob| &blob.id != id));
+        staged.changes.put(object);
+        Ok(staged)
+    }
+
+    /// Removes an object, if it is there.
+    ///
+    /// # Errors
+    /// If the catalog fails.
+    pub fn stage_delete(&self, lock: &ObjectLock) -> Result<Staged, StoreError> {
+        let mut staged = Staged::default();
+        if self.object(&lock.bucket, &lock.key)?.is_some() {
+            staged.dropped = self.blobs_of(&lock.bucket, &lock.key)?;
+            staged.changes.delete::<Object>(&Object::entity_key(&lock.bucket, &lock.key));
+        }
+        Ok(staged)
+    }
+
+    fn blobs_of(&self, bucket: &str, key: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.object(bucket, key)?.map(|object| object.blobs.iter().map(|blob| blob.id.clone()).collect()).unwrap_or_default())
+    }
+
+    /// Removes blobs that nothing names: those a change dropped, once it is applied, or new ones whose change was refused.
+    pub fn discard<I: AsRef<str>>(&self, blobs: impl IntoIterator<Item = I>) {
+        for id in blobs {
+            self.blobs.discard(id.as_ref());
+        }
+    }
+
+    /// Removes what crashes left behind: files of unfinished writes and blobs that nothing names, from before this store was
+    /// opened. Blocks; may run while the store is in use. Returns how many files were removed.
+    ///
+    /// # Errors
+    /// If the catalog or the directory cannot be read; nothing was removed then.
+    pub fn sweep_orphans(&self) -> Result<usize, StoreError> {
+        let listed = self.blobs.older_than(self.opened);
+        let (mut orphans, temporary) = listed.map_err(|source| StoreError::file("listing", "blobs", source))?;
+        // Parts before objects: a blob moves from a part to an object, never the other way, so none is missed.
+        self.each::<Part>(|part| {
+            orphans.remove(&part.blob.id);
+        })?;
+        self.each::<Object>(|object| {
+            for blob in &object.blobs {
+                orphans.remove(&blob.id);
+            }
+        })?;
+        for path in &temporary {
+            crate::blob::remove(path);
+        }
+        self.discard(&orphans);
+        Ok(orphans.len() + temporary.len())
+    }
+
+    fn each<E: Entity>(&self, mut visit: impl FnMut(&E)) -> Result<(), StoreError> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.catalog.scan::<E>("", after.as_deref(), SWEEP_PAGE)?;
+            page.iter().for_each(&mut visit);
+            match page.last() {
+                Some(last) if page.len() == SWEEP_PAGE => after = Some(last.key()),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// For tests and diagnosis: ids of all complete blobs.
+impl EmbeddedStore {
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn blob_ids(&self) -> Result<HashSet<String>, StoreError> {
+        let far = SystemTime::now() + std::time::Duration::from_secs(86_400);
+        let (blobs, _) = self.blobs.older_than(far).map_err(|source| StoreError::file("listing", "blobs", source))?;
+        Ok(blobs)
+    }
+}

@@ -1,0 +1,33 @@
+//! The AWS wire protocols as pure codecs, and the checking of Signature Version 4.
+//!
+//! ```text
+//! head ──> protocol::detect ──> Detected (protocol, operation, unverified scope)
+//! form ──> query::Form      ──> nested JSON          for query services
+//!
+//! head + body ──> sigv4::claim ──> Claim ── the caller finds the secret ──> sigv4::verify
+//!                                                                            │
+//!            sigv4::auth_error ──> error::ApiError <── any AuthFault <───────┘
+//!
+//! output ──> query::encode_query | error::encode_json ──> bytes
+//! ApiError ──> error::encode_error ──> status, headers and bytes
+//! ```
+//!
+//! Does not know: any operation, any domain type, sockets, clocks (the time is a parameter), where secrets are kept,
+//! S3 operations (they go through `s3s`; only the S3 error shape and the S3 path rule live here).
+//!
+//! Does not promise: SigV2, SigV4a, chunk signatures (`STREAMING-*` payloads are refused), replay protection inside
+//! the clock window, reading CBOR bodies, or that a request signed with `UNSIGNED-PAYLOAD` kept its body.
+
+pub mod protocol;
+pub mod query;
+
+pub mod error;
+pub mod sigv4;
+
+mod cbor;
+mod xml;
+
+pub use error::{ApiError, Encoded, WireError, encode_error, encode_json};
+pub use protocol::{Detected, Protocol, detect};
+pub use query::{Form, encode_query, query_map};
+pub use sigv4::{AuthFault, Claim, SignedRequest, SigningKeyCache, auth_error, claim, sign, verify, verify_with};

@@ -1,0 +1,185 @@
+//! A small signing client for our own endpoint: the demo, `keys export`, `verify --endpoint` and the benchmark.
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio::net::TcpStream;
+
+/// Largest answer that is read.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Credentials of one caller.
+#[derive(Clone)]
+pub struct Caller {
+    pub access_key: String,
+    pub secret: String,
+    pub region: String,
+    pub user_agent: String,
+}
+
+/// One connection to an endpoint.
+pub struct Client {
+    authority: String,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+/// An HTTP answer, read whole.
+pub struct Answer {
+    pub status: u16,
+    pub body: Bytes,
+}
+
+impl Client {
+    /// Connects to `http://HOST:PORT`.
+    ///
+    /// # Errors
+    /// If the URL is not of that form or nobody listens.
+    pub async fn connect(endpoint: &str) -> anyhow::Result<Self> {
+        let uri: Uri = endpoint.parse().with_context(|| format!("{endpoint} is not a URL"))?;
+        if uri.scheme_str() != Some("http") {
+            bail!("{endpoint}: only http:// endpoints are supported by this command yet");
+        }
+        let authority = uri.authority().with_context(|| format!("{endpoint} names no host"))?.to_string();
+        let address = if uri.port().is_some() { authority.clone() } else { format!("{authority}:80") };
+        let stream = TcpStream::connect(&address).await.with_context(|| format!("cannot connect to {endpoint}"))?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "the connection to the endpoint ended");
+            }
+        });
+        Ok(Self { authority, sender })
+    }
+
+    /// Sends one signed request.
+    ///
+    /// # Errors
+    /// If the connection fails; an error status is an answer, not an error.
+    pub async fn send(
+        &mut self,
+        caller: &Caller,
+        service: &str,
+        method: &str,
+        target: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> anyhow::Result<Answer> {
+        headers.insert(header::HOST, HeaderValue::try_from(&self.authority)?);
+        headers.insert(header::USER_AGENT, HeaderValue::try_from(&caller.user_agent)?);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        opentrail_wire::sign(
+            method,
+            path,
+            query,
+            &mut headers,
+            &body,
+            &caller.access_key,
+            &caller.secret,
+            &caller.region,
+            service,
+            OffsetDateTime::now_utc(),
+        )?;
+        let mut request = Request::builder().method(method).uri(target).body(Full::new(body))?;
+        *request.headers_mut() = headers;
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        let body = http_body_util::Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!("reading the answer failed: {error}"))?.to_bytes();
+        Ok(Answer { status, body })
+    }
+
+    /// Calls a JSON operation of CloudTrail.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn cloudtrail(&mut self, caller: &Caller, operation: &str, input: &Value) -> anyhow::Result<Answer> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        let target = format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}");
+        headers.insert("x-amz-target", HeaderValue::try_from(target)?);
+        self.send(caller, "cloudtrail", "POST", "/", headers, serde_json::to_vec(input)?.into()).await
+    }
+
+    /// Calls an operation of a query service.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn query(
+        &mut self,
+        caller: &Caller,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
+        let mut body = format!("Action={action}&Version={version}");
+        for (name, value) in parameters {
+            body.push_str(&format!("&{name}={}", form_encoded(value)));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"));
+        self.send(caller, service, "POST", "/", headers, body.into()).await
+    }
+
+    /// Calls S3.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn s3(&mut self, caller: &Caller, method: &str, target: &str, body: impl Into<Bytes>) -> anyhow::Result<Answer> {
+        self.send(caller, "s3", method, target, HeaderMap::new(), body.into()).await
+    }
+}
+
+impl Answer {
+    /// The answer as JSON, if the call succeeded.
+    ///
+    /// # Errors
+    /// The service's own error otherwise.
+    pub fn json(&self) -> anyhow::Result<Value> {
+        let text = self.ok()?;
+        if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(text)?) }
+    }
+
+    /// The body, if the call succeeded.
+    ///
+    /// # Errors
+    /// The service's own error otherwise.
+    pub fn ok(&self) -> anyhow::Result<&Bytes> {
+        if self.status / 100 != 2 {
+            bail!("the endpoint answered {}: {}", self.status, String::from_utf8_lossy(&self.body[..self.body.len().min(1000)]));
+        }
+        Ok(&self.body)
+    }
+}
+
+fn form_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+/// The caller that the usual AWS variables and files name.
+///
+/// # Errors
+/// If there are no credentials.
+pub fn caller_from_environment() -> anyhow::Result<Caller> {
+    let settings = opentrail_verify::aws_settings::AwsSettings::from_environment("")?;
+    let credentials =
+        settings.credentials.context("no AWS credentials: set AWS_SHARED_CREDENTIALS_FILE to DATA_DIR/credentials")?;
+    if credentials.session_token.is_some() {
+        bail!("temporary credentials are not supported by this command yet");
+    }
+    Ok(Caller {
+        access_key: credentials.access_key_id,
+        secret: credentials.secret_access_key,
+        region: settings.region.unwrap_or_else(|| "us-east-1".into()),
+        user_agent: format!("opentrail/{}", env!("CARGO_PKG_VERSION")),
+    })
+}

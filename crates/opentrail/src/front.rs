@@ -1,0 +1,275 @@
+//! The front: one straight function from request to answer.
+//!
+//! detect ▸ bound the body ▸ prove the caller ▸ authorise ▸ run ▸ record ▸ encode. Authorising, running and recording
+//! are one call into the services, so that nothing can be run without being recorded. S3 keeps its bodies as streams and
+//! goes through the s3s crate, with the same promise.
+
+use crate::metrics;
+use crate::server::Server;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use opentrail_services::{AuthMode, Call, Caller, SERVICES, Service, authenticate, refuse, run};
+use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, SignedRequest, auth_error};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Largest body of a JSON or query call: PutAuditEvents takes 1 MB of events, in JSON strings that escape.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+pub type Answer = Response<s3s::Body>;
+
+/// Answers one request.
+pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    if let Some(own) = metrics::answer(&server, &request) {
+        return own;
+    }
+    let (head, body) = request.into_parts();
+    let query_is_form = head.uri.query().is_some_and(|query| query.contains("Action="));
+    let form_in_query = query_is_form.then(|| Form::parse(head.uri.query().unwrap_or_default()).ok()).flatten();
+    let detected = opentrail_wire::detect(&head, form_in_query.as_ref());
+    let call = call_of(&server, peer, &head, &detected);
+    if detected.protocol == Protocol::S3 {
+        let request = Request::from_parts(head, s3s::Body::from(body));
+        return opentrail_services::s3::serve(&server.s3, call, request).await;
+    }
+    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => {
+            let error = if error.is::<LengthLimitError>() {
+                ApiError::new("RequestEntityTooLargeException", "Request must be smaller than 4194304 bytes.").with_status(413)
+            } else {
+                ApiError::new("RequestTimeout", "The request body did not arrive whole.")
+            };
+            return refused(&server, &detected, service_of(&detected), operation_name(&detected), &call, error).await;
+        }
+    };
+    let request_id = call.request_id.clone();
+    let (protocol, namespace, result) = api(&server, &head, detected, call, &body).await;
+    match result {
+        Ok(body) => encoded(ok(protocol, body, &request_id)),
+        Err(error) => encoded(opentrail_wire::encode_error(protocol, namespace, &error, &request_id)),
+    }
+}
+
+/// An answer's body before it is framed.
+enum Output {
+    Json(Value),
+    /// JSON text that an operation wrote itself.
+    Raw(Vec<u8>),
+    Query {
+        action: String,
+        namespace: &'static str,
+        output: Value,
+    },
+}
+
+type ApiResult = (Protocol, Option<&'static str>, Result<Output, ApiError>);
+
+async fn api(
+    server: &Arc<Server>,
+    head: &http::request::Parts,
+    mut detected: Detected,
+    mut call: Call,
+    body: &Bytes,
+) -> ApiResult {
+    let mut input = Value::Null;
+    let mut malformed = None;
+    match detected.protocol {
+        Protocol::Query => {
+            let text =
+                if body.is_empty() { head.uri.query().unwrap_or_default() } else { std::str::from_utf8(body).unwrap_or("\u{0}") };
+            match Form::parse(text) {
+                Ok(form) => {
+                    detected = opentrail_wire::detect(head, Some(&form));
+                    input = form.to_value();
+                }
+                Err(error) => malformed = Some(ApiError::new("MalformedQueryString", error.to_string())),
+            }
+        }
+        Protocol::RestJson => {}
+        _ if body.is_empty() => {}
+        _ => match serde_json::from_slice(body) {
+            Ok(value @ Value::Object(_)) => input = value,
+            _ => malformed = Some(ApiError::new("SerializationException", "The request body is not a JSON object.")),
+        },
+    }
+    let protocol = detected.protocol;
+    let service = service_of(&detected);
+    let namespace = service.namespace;
+    let operation = operation_name(&detected).to_owned();
+    let app = &server.app;
+
+    let signed = SignedRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &head.headers,
+        body,
+    };
+    let proved = authenticate(app, protocol, service.name, &signed, call.now);
+    let proved = proved.and_then(|caller| match wrong_region(server, service, &detected) {
+        Some(region) => Err((bad_scope(protocol, region), caller)),
+        None => Ok(caller),
+    });
+    let failure = match proved {
+        Ok(caller) => {
+            call.account = caller.account().unwrap_or(&app.settings.account_id).to_owned();
+            call.caller = caller;
+            malformed
+        }
+        Err((error, caller)) => {
+            call.caller = caller;
+            Some(error)
+        }
+    };
+    if let Some(error) = failure {
+        let recorded = refuse(app, service, &operation, &call, error.clone()).await;
+        return (protocol, namespace, Err(recorded.err().unwrap_or(error)));
+    }
+    let result = if protocol == Protocol::RestJson && operation == "PutAuditEvents" {
+        let (channel, external) = channel_of(head);
+        opentrail_services::cloudtrail_data::put_audit_events_raw(app, call, &channel, external.as_deref(), body)
+            .await
+            .map(Output::Raw)
+    } else {
+        run(app, service, &operation, call, input).await.map(|output| match (protocol, service.namespace) {
+            (Protocol::Query, Some(namespace)) => Output::Query { action: operation, namespace, output },
+            _ => Output::Json(output),
+        })
+    };
+    (protocol, namespace, result)
+}
+
+fn channel_of(head: &http::request::Parts) -> (String, Option<String>) {
+    let form = Form::parse(head.uri.query().unwrap_or_default()).ok();
+    let get = |name: &str| form.as_ref().and_then(|form| form.get(name)).map(str::to_owned);
+    (get("channelArn").unwrap_or_default(), get("externalId"))
+}
+
+fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detected: &Detected) -> Call {
+    let settings = &server.app.settings;
+    let text =
+        |name: header::HeaderName| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let region = detected
+        .scope_region
+        .clone()
+        .filter(|region| server.app.is_known_region(region))
+        .unwrap_or_else(|| settings.regions[0].clone());
+    let request_id = if detected.protocol == Protocol::S3 {
+        format!("{:016X}", rand::random::<u64>())
+    } else {
+        uuid::Uuid::new_v4().to_string()
+    };
+    Call {
+        caller: Caller::Anonymous,
+        account: settings.account_id.clone(),
+        region,
+        source_ip: peer.ip().to_canonical().to_string(),
+        user_agent: text(header::USER_AGENT),
+        host: text(header::HOST),
+        request_id,
+        now: server.app.intake.now(),
+        tls: None,
+    }
+}
+
+/// The region a caller signed for, if there is no such region here.
+fn wrong_region<'d>(server: &Server, service: &Service, detected: &'d Detected) -> Option<&'d str> {
+    let region = detected.scope_region.as_deref()?;
+    let enforced = server.app.settings.auth_mode == AuthMode::Enforce;
+    (enforced && !service.global && !server.app.is_known_region(region)).then_some(region)
+}
+
+fn bad_scope(protocol: Protocol, region: &str) -> ApiError {
+    let fault = AuthFault::Inconsistent(format!("Credential should be scoped to a valid region, not '{region}'."));
+    auth_error(protocol, &fault, None)
+}
+
+/// Calls of services that are not here.
+static UNKNOWN_SERVICE: Service = Service {
+    name: "unknown",
+    event_source: "unknown.amazonaws.com",
+    target: None,
+    version: None,
+    namespace: None,
+    global: false,
+    data_events: false,
+    operations: &[],
+    missing: &[],
+    unsupported_code: "UnknownOperationException",
+};
+
+fn service_of(detected: &Detected) -> &'static Service {
+    let found = match detected.protocol {
+        Protocol::Json10 | Protocol::Json11 => {
+            SERVICES.iter().find(|s| s.target.is_some() && s.target == detected.target_service.as_deref())
+        }
+        Protocol::Query => SERVICES
+            .iter()
+            .filter(|s| s.version.is_some())
+            .find(|s| s.version == detected.version.as_deref() || detected.scope_service.as_deref() == Some(s.name)),
+        Protocol::RestJson => SERVICES.iter().find(|s| s.name == "cloudtrail-data"),
+        _ => None,
+    };
+    found.copied().unwrap_or(&UNKNOWN_SERVICE)
+}
+
+fn operation_name(detected: &Detected) -> &str {
+    detected.operation.as_deref().unwrap_or("Unknown")
+}
+
+async fn refused(
+    server: &Server,
+    detected: &Detected,
+    service: &'static Service,
+    operation: &str,
+    call: &Call,
+    error: ApiError,
+) -> Answer {
+    let recorded = refuse(&server.app, service, operation, call, error.clone()).await;
+    let error = recorded.err().unwrap_or(error);
+    encoded(opentrail_wire::encode_error(detected.protocol, service.namespace, &error, &call.request_id))
+}
+
+fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
+    match output {
+        Output::Json(value) => {
+            let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
+            opentrail_wire::encode_json(protocol, &value, request_id)
+        }
+        Output::Raw(body) => {
+            Encoded { body, ..opentrail_wire::encode_json(protocol, &Value::Object(serde_json::Map::new()), request_id) }
+        }
+        Output::Query { action, namespace, output } => Encoded {
+            status: 200,
+            content_type: "text/xml",
+            headers: vec![("x-amzn-requestid", request_id.to_owned())],
+            body: opentrail_wire::encode_query(&action, namespace, &output, request_id),
+        },
+    }
+}
+
+fn encoded(encoded: Encoded) -> Answer {
+    let mut headers = HeaderMap::new();
+    if !encoded.content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
+    }
+    for (name, value) in encoded.headers {
+        if let (Ok(name), Ok(value)) = (header::HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    let mut response = plain(StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), encoded.body);
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// An answer with a body of known length.
+pub fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(s3s::Body::http_body(Full::new(body.into())));
+    *response.status_mut() = status;
+    response
+}

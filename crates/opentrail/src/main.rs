@@ -1,0 +1,149 @@
+//! The `opentrail` command.
+//!
+//! configure ▸ open ▸ bind ▸ start ▸ wait ▸ keep every promise ▸ stop
+
+mod bench;
+mod client;
+mod config;
+mod demo;
+mod front;
+mod keys_command;
+mod metrics;
+mod server;
+mod verify_command;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use config::Config;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// AWS CloudTrail that people run themselves: record, search, deliver, prove.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(ServeArgs),
+    Demo(demo::DemoArgs),
+    Verify(verify_command::VerifyArgs),
+    /// Public keys of digest signatures.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    Bench(bench::BenchArgs),
+}
+
+/// Answer the APIs at one endpoint.
+///
+/// Example: opentrail serve --data-dir ./data --listen 127.0.0.1:4580
+#[derive(Args)]
+struct ServeArgs {
+    /// Directory that holds everything. [default: opentrail-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address of the endpoint; port 0 takes a free one. [default: 127.0.0.1:4580]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+    /// Configuration file, see docs/configuration.md.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Account that the first start creates. [default: 123456789012]
+    #[arg(long, value_name = "ID")]
+    account_id: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Print all public keys as a file that `verify --public-keys` reads.
+    ///
+    /// Example: opentrail keys export --endpoint http://127.0.0.1:4580 > keys.json
+    Export {
+        #[arg(long, value_name = "URL")]
+        endpoint: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("OPENTRAIL_LOG").unwrap_or_else(|_| {
+        let default = match &cli.command {
+            Command::Serve(_) => "info,s3s=off,tantivy=warn",
+            _ => "error,s3s=off",
+        };
+        tracing_subscriber::EnvFilter::new(default)
+    });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("opentrail: cannot start: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let result = runtime.block_on(run(cli.command));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("opentrail: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Serve(args) => serve(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Verify(args) => verify_command::run(args).await,
+        Command::Keys { command: KeysCommand::Export { endpoint } } => {
+            keys_command::export(endpoint.as_deref()).await.map(|()| 0)
+        }
+        Command::Bench(args) => bench::run(args).await,
+    }
+}
+
+async fn serve(args: ServeArgs) -> anyhow::Result<u8> {
+    let mut config = Config::load(args.config.as_deref(), std::env::vars())?;
+    if let Some(dir) = args.data_dir {
+        config.data_dir = dir;
+    }
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if let Some(account) = args.account_id {
+        config.set_account(&account)?;
+    }
+    let running = server::start(&config).await?;
+    let credentials = std::path::absolute(config.data_dir.join("credentials"))?;
+    eprintln!("export AWS_SHARED_CREDENTIALS_FILE={}", credentials.display());
+    eprintln!("export AWS_ENDPOINT_URL=http://{} AWS_DEFAULT_REGION={}", running.address, config.regions[0]);
+    println!("opentrail ready http://{}", running.address);
+    std::io::stdout().flush().context("cannot write to standard output")?;
+    stop_signal().await?;
+    running.shut_down().await;
+    Ok(0)
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// If signals cannot be received.
+pub async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! Opening everything, listening, and closing it again in the order that keeps every promise.
+
+use crate::config::Config;
+use crate::front;
+use anyhow::{Context, bail};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use opentrail_catalog::Catalog;
+use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
+use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
+use opentrail_history::HistoryConfig;
+use opentrail_services::{AccessKey, App, AuthMode, Settings};
+use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// Most connections at a time; more wait in the listen queue.
+const MAX_CONNECTIONS: usize = 4096;
+/// How long open connections may finish their calls at shutdown.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(10);
+/// How long shutdown waits for deliveries; what is left follows after the next start.
+const DELIVERY_PATIENCE: Duration = Duration::from_secs(20);
+/// How often new events become searchable.
+const HISTORY_COMMIT: Duration = Duration::from_millis(400);
+/// How often old log segments and expired history are looked for.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// What answers requests.
+pub struct Server {
+    pub app: Arc<App>,
+    pub s3: opentrail_services::s3::S3Front,
+    delivery: Delivery,
+}
+
+impl Server {
+    pub fn delivery_stats(&self) -> DeliveryStats {
+        self.delivery.stats()
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    pub address: SocketAddr,
+    pub root_key: AccessKey,
+    pub server: Arc<Server>,
+    log: EventLog,
+    stop_accepting: watch::Sender<bool>,
+    stop_history: watch::Sender<bool>,
+    accepting: tokio::task::JoinHandle<()>,
+    housekeeping: tokio::task::JoinHandle<()>,
+    history: JoinHandle<()>,
+    // Held for as long as the data directory is in use.
+    _lock: File,
+}
+
+/// Opens the data directory and starts to listen.
+///
+/// # Errors
+/// Whatever keeps the server from keeping its promises: a directory in use, a damaged log, an address that is taken.
+pub async fn start(config: &Config) -> anyhow::Result<Running> {
+    config.validate()?;
+    let dir = &config.data_dir;
+    let lock = open_data_dir(dir)?;
+    let (catalog, applier) = Catalog::open(&dir.join("catalog.db")).context("cannot open the catalog")?;
+    let log_config = LogConfig { sync: config.log_sync, ..LogConfig::default() };
+    let (log, report) = EventLog::open(&dir.join("log"), &log_config, Box::new(applier)).context("cannot open the event log")?;
+    if report.torn_bytes > 0 {
+        tracing::warn!(
+            bytes = report.torn_bytes,
+            "cut an unfinished write off the end of the event log; none of it was acknowledged"
+        );
+    }
+    let intake = Intake::new(log.clone(), Arc::new(SystemClock));
+    let store = EmbeddedStore::open(&dir.join("objects"), catalog.clone()).context("cannot open the object store")?;
+    store.sweep_orphans().context("cannot sweep the object store")?;
+    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone());
+    let log_buckets = log_buckets(config, &store, &intake)?;
+    let history_config = HistoryConfig {
+        retention: time::Duration::try_from(config.history_retention).context("history.retention is too long")?,
+        ..HistoryConfig::new(dir.join("history"))
+    };
+    let (sink, history) = opentrail_history::open(history_config).context("cannot open the event history")?;
+    let (stop_history, stopping_history) = watch::channel(false);
+    let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
+
+    let settings = Settings {
+        account_id: config.account_id.clone(),
+        regions: config.regions.clone(),
+        auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
+        lookup_rate: config.lookup_rate,
+    };
+    let app =
+        Arc::new(App::new(settings, catalog.clone(), intake.clone(), history, store, Arc::clone(&log_buckets), keys.clone()));
+    let (root_key, _) =
+        opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
+    write_credentials(&dir.join("credentials"), &root_key)?;
+
+    let delivery_config = DeliveryConfig {
+        interval: config.delivery_interval,
+        max_bytes: config.delivery_max_bytes,
+        digest_interval: config.digest_interval,
+    };
+    let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, config.regions.clone(), delivery_config)
+        .context("cannot start delivery")?;
+    let s3 = opentrail_services::s3::S3Front::new(&app);
+    let server = Arc::new(Server { app, s3, delivery });
+
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "listening off loopback without TLS: credentials are safe (SigV4), contents can be read on the way");
+    }
+    let (stop_accepting, stopping) = watch::channel(false);
+    let accepting = tokio::spawn(accept(Arc::clone(&server), listener, stopping));
+    let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
+    Ok(Running {
+        address,
+        root_key,
+        server,
+        log,
+        stop_accepting,
+        stop_history,
+        accepting,
+        housekeeping,
+        history: history_thread,
+        _lock: lock,
+    })
+}
+
+fn log_buckets(config: &Config, store: &EmbeddedStore, intake: &Intake) -> anyhow::Result<Arc<dyn LogBuckets>> {
+    Ok(match &config.remote_s3 {
+        None => Arc::new(EmbeddedLogBuckets::new(store.clone(), intake.clone())),
+        Some(remote) => Arc::new(RemoteLogBuckets::new(RemoteConfig {
+            endpoint: remote.endpoint.clone(),
+            region: remote.region.clone().unwrap_or_else(|| "us-east-1".into()),
+            access_key: remote.access_key_id.clone().context("remote.s3.access_key_id is missing")?,
+            secret_key: remote.secret_access_key.clone().context("remote.s3.secret_access_key is missing")?,
+        })),
+    })
+}
+
+impl Running {
+    /// Stops listening, finishes what was accepted, delivers what is buffered.
+    pub async fn shut_down(self) {
+        self.stop_accepting.send_replace(true);
+        if let Err(error) = self.accepting.await {
+            tracing::error!(%error, "the listener failed");
+        }
+        self.housekeeping.abort();
+        if !self.server.delivery.flush(DELIVERY_PATIENCE).await {
+            tracing::warn!("some log files could not be delivered in time; they follow after the next start");
+        }
+        self.stop_history.send_replace(true);
+        let history = self.history;
+        if tokio::task::spawn_blocking(move || history.join()).await.is_ok_and(|joined| joined.is_err()) {
+            tracing::error!("the event history's thread failed");
+        }
+        match Arc::try_unwrap(self.server) {
+            Ok(server) => server.delivery.stop().await,
+            Err(_) => tracing::warn!("connections are still open; delivery stops with the process"),
+        }
+        tracing::info!(position = self.log.end(), "stopped");
+    }
+}
+
+fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let path = dir.join("lock");
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    if lock.try_lock().is_err() {
+        bail!("{} is in use by another opentrail", dir.display());
+    }
+    Ok(lock)
+}
+
+/// The root credentials as an AWS shared-credentials file, readable by the owner only.
+fn write_credentials(path: &Path, key: &AccessKey) -> anyhow::Result<()> {
+    let text = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret);
+    if fs::read_to_string(path).is_ok_and(|existing| existing == text) {
+        return Ok(());
+    }
+    let temporary = path.with_extension("tmp");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn spawn_history(
+    log: EventLog,
+    mut sink: opentrail_history::HistorySink,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<JoinHandle<()>> {
+    sink.start_from(log.first());
+    let run = move || {
+        if let Err(error) = run_pump(&log, &mut sink, HISTORY_COMMIT, &stop) {
+            tracing::error!(%error, source = ?std::error::Error::source(&error), "the event history stopped; events are recorded and delivered, new ones are not searchable");
+        }
+    };
+    Ok(std::thread::Builder::new().name("history".into()).spawn(run)?)
+}
+
+async fn accept(server: Arc<Server>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
+            _ = stop.wait_for(|stopping| *stopping) => break,
+        };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "accepting a connection failed");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            _ = stop.wait_for(|stopping| *stopping) => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let server = Arc::clone(&server);
+        let service = service_fn(move |request| {
+            let server = Arc::clone(&server);
+            async move { Ok::<_, std::convert::Infallible>(front::answer(server, peer, request).await) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(30))
+            .max_buf_size(256 * 1024)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, %peer, "a connection ended early");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(CONNECTION_PATIENCE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not finish in time");
+    }
+}
+
+/// Removes log segments that every sink has passed and that are old enough.
+async fn keep_house(server: Arc<Server>, log_retention: Duration) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let server = Arc::clone(&server);
+        let done = tokio::task::spawn_blocking(move || trim_log(&server, log_retention)).await;
+        match done {
+            Ok(Ok(0)) => {}
+            Ok(Ok(segments)) => tracing::info!(segments, "removed log segments that every sink has read"),
+            Ok(Err(error)) => tracing::warn!(%error, "removing old log segments failed"),
+            Err(error) => tracing::error!(%error, "housekeeping failed"),
+        }
+    }
+}
+
+fn trim_log(server: &Server, log_retention: Duration) -> anyhow::Result<usize> {
+    let app = &server.app;
+    let catalog = app.catalog.checkpoint()?;
+    let delivered =
+        app.catalog.list::<DeliveryState>("")?.iter().filter(|state| state.deleted.is_none()).map(|state| state.cursor).min();
+    let keep_from = catalog.min(app.history.end()).min(delivered.unwrap_or(u64::MAX));
+    Ok(app.intake.log().trim(keep_from, log_retention)?)
+}
