@@ -103,14 +103,11 @@ fn at(ms: i64) -> OffsetDateTime {
 /// Where the open window of a chain ends, and whether the chain ends there.
 fn window_end(chain: &DigestChain, interval_ms: i64, now_ms: i64) -> (i64, bool) {
     let start = chain.window_start_ms;
+    if chain.ending {
+        return ((now_ms / 1000 * 1000).max(start + 1000), true);
+    }
     let elapsed = (now_ms - start) / interval_ms.max(1);
-    if elapsed > MAX_CATCH_UP {
-        return (start + (elapsed - MAX_CATCH_UP) * interval_ms, false);
-    }
-    if elapsed >= 1 {
-        return (start + interval_ms, false);
-    }
-    ((now_ms / 1000 * 1000).max(start + 1000), chain.ending)
+    (start + (elapsed - MAX_CATCH_UP).max(1) * interval_ms, false)
 }
 
 async fn stage(context: &Context, trail: &Trail, chain: &DigestChain, interval_ms: i64) -> Result<StagedDigest, DeliveryError> {
@@ -152,7 +149,7 @@ async fn stage(context: &Context, trail: &Trail, chain: &DigestChain, interval_m
 
 async fn deliver(context: &Context, trail: &Trail, chains: Vec<DigestChain>) -> Result<Progress, DeliveryError> {
     let mut changes = Changes::new();
-    let mut progress = Progress::Nothing;
+    let (mut delivered, mut refused) = (false, false);
     for chain in chains {
         let Some(staged) = chain.staged.clone() else { continue };
         match put(context, trail, &staged).await {
@@ -167,24 +164,27 @@ async fn deliver(context: &Context, trail: &Trail, chains: Vec<DigestChain>) -> 
                 );
                 changes.put(&status(context, &chain, None)?);
                 advance(&mut changes, chain, staged);
-                progress = Progress::Delivered;
+                delivered = true;
             }
             Err(fault) => {
+                refused = true;
                 context.stats.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(trail = trail.name, region = chain.region, %fault, "the bucket refused a digest");
                 let known = context.catalog.get::<TrailStatus>(&TrailStatus::key_of(&chain.trail_id, &chain.region))?;
                 if known.is_none_or(|status| status.latest_digest_delivery_error.as_deref() != Some(fault.code.as_str())) {
                     changes.put(&status(context, &chain, Some(&fault))?);
                 }
-                progress = Progress::Refused;
-                break;
             }
         }
     }
     if !changes.is_empty() {
         context.intake.submit(Vec::new(), changes.encode()).await?;
     }
-    Ok(progress)
+    Ok(match (delivered, refused) {
+        (true, _) => Progress::Delivered,
+        (false, true) => Progress::Refused,
+        (false, false) => Progress::Nothing,
+    })
 }
 
 /// The digest is in the bucket: the head moves, what it lists is no longer pending.
@@ -263,7 +263,7 @@ mod tests {
         check(30_500, false, (11_000, false));
         check(7_300, true, (7_000, true));
         check(1_000, true, (2_000, true));
-        check(30_500, true, (11_000, false));
+        check(30_500, true, (30_000, true));
         check(1_000 + 10_000 * 100, false, (1_000 + 10_000 * 76, false));
     }
 }

@@ -8,10 +8,9 @@ use crate::state::DeliveryState;
 use crate::task;
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::{Event, Intake};
-use opentrail_model::identity::UserIdentity;
-use opentrail_model::record::{EventKind, Record};
+use opentrail_model::service_event::{Occasion, service_event};
 use opentrail_storage::{BucketFault, LogBuckets};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -208,33 +207,16 @@ async fn flush(context: &Context, marker: &mut Marker, tasks: &mut HashMap<Strin
 
 /// Giving up is itself an event.
 pub(crate) fn loss_event(context: &Context, file: &RangeFile, records: u64, fault: &BucketFault) -> Event {
-    let invoked_by = "cloudtrail.amazonaws.com";
-    let record = Record {
-        kind: EventKind::ServiceEvent,
-        user_identity: UserIdentity::ServiceEvent { account: file.account.clone(), invoked_by: invoked_by.into() },
-        event_time: context.intake.now(),
-        event_source: invoked_by.into(),
-        event_name: "LogFileDeliveryAbandoned".into(),
-        region: file.region.clone(),
-        source_ip: invoked_by.into(),
-        user_agent: Some(invoked_by.into()),
-        error_code: Some(fault.code.clone()),
-        error_message: Some(fault.message.clone()),
-        request_parameters: Value::Null,
-        response_elements: Value::Null,
-        additional_event_data: None,
-        request_id: None,
+    let occasion = Occasion {
+        at: context.intake.now(),
         event_id: context.intake.event_id(),
-        read_only: false,
-        resources: Vec::new(),
-        api_version: None,
-        recipient_account: file.account.clone(),
-        shared_event_id: None,
-        service_event_details: Some(json!({
-            "trailARN": file.trail.arn(), "s3Bucket": file.trail.bucket, "lostRecords": records,
-        })),
-        tls_details: None,
-        session_from_console: false,
+        account: file.account.clone(),
+        region: file.region.clone(),
     };
+    let details = json!({
+        "trailARN": file.trail.arn(), "s3Bucket": file.trail.bucket, "lostRecords": records,
+        "errorCode": fault.code, "errorMessage": fault.message,
+    });
+    let record = service_event(occasion, "LogFileDeliveryAbandoned", details);
     Event { account: file.account.clone(), region: file.region.clone(), record: record.to_json().into() }
 }

@@ -199,7 +199,10 @@ async fn every_event_once_through_faults_restarts_stop_and_delete() {
     world.intake.submit(vec![event(470)], changes.encode()).await.expect("recorded");
     record(&world, 471..480).await;
     eventually("the state to go", || world.catalog.list::<DeliveryState>("").expect("catalog").is_empty()).await;
-    assert_eq!(delivered(&buckets, "main/").keys().filter(|id| **id > 450).copied().collect::<Vec<_>>(), (460..471).collect::<Vec<_>>());
+    assert_eq!(
+        delivered(&buckets, "main/").keys().filter(|id| **id > 450).copied().collect::<Vec<_>>(),
+        (460..471).collect::<Vec<_>>()
+    );
     assert_eq!(chains(&world.catalog), 0);
     let report = verify(&world, &buckets).await;
     let text = report.to_text();

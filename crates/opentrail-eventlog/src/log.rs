@@ -4,7 +4,7 @@ use crate::entry::{Entry, Position};
 use crate::error::LogError;
 use crate::reader::LogReader;
 use crate::recovery::{self, RecoveryReport, Tail};
-use crate::segment::{self, SegmentFile};
+use crate::segment::{self, SegmentFile, Spare};
 use crate::writer::{Applier, Submission, Writer};
 use bytes::Bytes;
 use std::fs;
@@ -75,6 +75,7 @@ impl EventLog {
     pub fn open(dir: &Path, config: &LogConfig, mut applier: Box<dyn Applier>) -> Result<(Self, RecoveryReport), LogError> {
         fs::create_dir_all(dir).map_err(|source| LogError::Write { path: dir.to_owned(), source })?;
         let mut segments = segment::list(dir)?;
+        let spare = Arc::new(Spare::new(dir, config.segment_bytes));
         let (file, tail, report) = match segments.last() {
             Some(last) => {
                 let file = last.open(true)?;
@@ -83,7 +84,7 @@ impl EventLog {
             }
             None => {
                 let first = applier.applied().max(1);
-                let (created, file) = segment::begin(dir, first, config.segment_bytes)?;
+                let (created, file) = spare.begin(first)?;
                 segments.push(created);
                 (file, Tail { offset: segment::HEADER_BYTES, position: first, sequence: 1 }, RecoveryReport::default())
             }
@@ -103,12 +104,11 @@ impl EventLog {
         replay(&shared, applier.as_mut(), tail.position)?;
 
         let (spare_wanted, spare_requests) = mpsc::sync_channel(1);
-        spawn_spare_keeper(dir.to_owned(), config.segment_bytes, spare_requests);
+        spawn_spare_keeper(Arc::clone(&spare), spare_requests);
         let _ = spare_wanted.try_send(());
         let (queue, submissions) = mpsc::sync_channel(config.queue_length);
         let segment = segments.pop().expect("one was listed or created");
         let writer = Writer {
-            dir: dir.to_owned(),
             segment_bytes: config.segment_bytes,
             sync: config.sync,
             segment,
@@ -116,6 +116,7 @@ impl EventLog {
             tail,
             applier,
             shared: Arc::clone(&shared),
+            spare,
             spare_wanted,
         };
         let thread = std::thread::Builder::new()
@@ -236,10 +237,10 @@ fn replay(shared: &Arc<Shared>, applier: &mut dyn Applier, end: Position) -> Res
     applier.apply(&[], end).map_err(LogError::Apply)
 }
 
-fn spawn_spare_keeper(dir: PathBuf, segment_bytes: u64, requests: mpsc::Receiver<()>) {
+fn spawn_spare_keeper(spare: Arc<Spare>, requests: mpsc::Receiver<()>) {
     let keep = move || {
         while requests.recv().is_ok() {
-            if let Err(error) = segment::prepare_spare(&dir, segment_bytes) {
+            if let Err(error) = spare.prepare() {
                 tracing::warn!(%error, "preparing the next log segment failed; the writer will try itself");
             }
         }

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 pub(crate) const HEADER_BYTES: u64 = 16;
 const MAGIC: &[u8; 8] = b"OTLOG001";
@@ -58,47 +59,69 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<SegmentFile>, LogError> {
     Ok(segments)
 }
 
-/// Fills the spare file with zeros, durably, so that later writes change no file metadata.
-pub(crate) fn prepare_spare(dir: &Path, size: u64) -> io::Result<()> {
-    let path = dir.join(SPARE);
-    if fs::metadata(&path).is_ok_and(|meta| meta.len() == size) {
-        return Ok(());
-    }
-    let filling = dir.join("filling.tmp");
-    let mut file = File::create(&filling)?;
-    let zeros = vec![0; 1 << 20];
-    let mut left = size;
-    while left > 0 {
-        let chunk = left.min(zeros.len() as u64);
-        file.write_all(&zeros[..usize::try_from(chunk).expect("at most a megabyte")])?;
-        left -= chunk;
-    }
-    file.sync_all()?;
-    fs::rename(&filling, &path)
+/// The file that becomes the next segment: filled with zeros in advance, so that later writes change no file metadata.
+///
+/// The writer and the thread that prepares in the background share it; the lock keeps them from filling it twice.
+pub(crate) struct Spare {
+    dir: PathBuf,
+    size: u64,
+    lock: Mutex<()>,
 }
 
-/// Turns the spare into the segment that begins at `first_position`.
-pub(crate) fn begin(dir: &Path, first_position: Position, size: u64) -> Result<(SegmentFile, File), LogError> {
-    let segment = SegmentFile::at(dir, first_position);
-    let create = || -> io::Result<File> {
-        prepare_spare(dir, size)?;
-        let spare = dir.join(SPARE);
+impl Spare {
+    pub(crate) fn new(dir: &Path, size: u64) -> Self {
+        Self { dir: dir.to_owned(), size, lock: Mutex::new(()) }
+    }
+
+    /// Makes sure that there is a spare file.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        let _lock = self.lock.lock().expect("no holder panics");
+        self.fill()
+    }
+
+    fn fill(&self) -> io::Result<()> {
+        let path = self.dir.join(SPARE);
+        if fs::metadata(&path).is_ok_and(|meta| meta.len() == self.size) {
+            return Ok(());
+        }
+        let filling = self.dir.join("filling.tmp");
+        let mut file = File::create(&filling)?;
+        let zeros = vec![0; 1 << 20];
+        let mut left = self.size;
+        while left > 0 {
+            let chunk = left.min(zeros.len() as u64);
+            file.write_all(&zeros[..usize::try_from(chunk).expect("at most a megabyte")])?;
+            left -= chunk;
+        }
+        file.sync_all()?;
+        fs::rename(&filling, &path)
+    }
+
+    /// Turns the spare into the segment that begins at `first_position`.
+    pub(crate) fn begin(&self, first_position: Position) -> Result<(SegmentFile, File), LogError> {
+        let _lock = self.lock.lock().expect("no holder panics");
+        let segment = SegmentFile::at(&self.dir, first_position);
+        match self.rename_into(&segment) {
+            Ok(file) => Ok((segment, file)),
+            Err(source) if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                Err(LogError::DiskFull { path: self.dir.clone(), source })
+            }
+            Err(source) => Err(LogError::Write { path: segment.path, source }),
+        }
+    }
+
+    fn rename_into(&self, segment: &SegmentFile) -> io::Result<File> {
+        self.fill()?;
+        let spare = self.dir.join(SPARE);
         let file = OpenOptions::new().read(true).write(true).open(&spare)?;
         let mut header = [0; HEADER_BYTES as usize];
         header[..8].copy_from_slice(MAGIC);
-        header[8..].copy_from_slice(&first_position.to_le_bytes());
+        header[8..].copy_from_slice(&segment.first_position.to_le_bytes());
         file.write_all_at(&header, 0)?;
         file.sync_data()?;
         fs::rename(&spare, &segment.path)?;
-        sync_dir(dir)?;
+        sync_dir(&self.dir)?;
         Ok(file)
-    };
-    match create() {
-        Ok(file) => Ok((segment, file)),
-        Err(source) if source.kind() == io::ErrorKind::StorageFull || source.kind() == io::ErrorKind::QuotaExceeded => {
-            Err(LogError::DiskFull { path: dir.to_owned(), source })
-        }
-        Err(source) => Err(LogError::Write { path: segment.path, source }),
     }
 }
 

@@ -5,11 +5,10 @@ use crate::entry::{Entry, Position};
 use crate::error::{ApplyError, LogError};
 use crate::log::Shared;
 use crate::recovery::Tail;
-use crate::segment::{self, SegmentFile};
+use crate::segment::{self, SegmentFile, Spare};
 use bytes::{Bytes, BytesMut};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -42,7 +41,6 @@ const GROUP_BYTES: usize = 4 * 1024 * 1024;
 const IDLE_APPLY_POSITIONS: u64 = 20_000;
 
 pub(crate) struct Writer {
-    pub dir: PathBuf,
     pub segment_bytes: u64,
     pub sync: bool,
     pub segment: SegmentFile,
@@ -50,6 +48,7 @@ pub(crate) struct Writer {
     pub tail: Tail,
     pub applier: Box<dyn Applier>,
     pub shared: Arc<Shared>,
+    pub spare: Arc<Spare>,
     pub spare_wanted: SyncSender<()>,
 }
 
@@ -186,7 +185,7 @@ impl Writer {
     }
 
     fn roll(&mut self) -> Result<(), LogError> {
-        let (segment, file) = segment::begin(&self.dir, self.tail.position, self.segment_bytes)?;
+        let (segment, file) = self.spare.begin(self.tail.position)?;
         self.shared.segments.write().expect("no holder panics").push(segment.clone());
         self.segment = segment;
         self.file = file;

@@ -19,5 +19,6 @@ pub mod names;
 pub mod record;
 pub mod regions;
 pub mod selector;
+pub mod service_event;
 pub mod timestamp;
 pub mod trail;

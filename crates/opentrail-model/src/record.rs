@@ -155,13 +155,13 @@ impl Record {
     pub fn to_json(&self) -> Vec<u8> {
         let request = bounded(&self.request_parameters, MAX_PARAMETERS_BYTES);
         let response = bounded(&self.response_elements, MAX_PARAMETERS_BYTES);
-        let additional = self.additional_event_data.as_ref().map(|v| bounded(v, MAX_ADDITIONAL_BYTES));
-        let details = self.service_event_details.as_ref().map(|v| bounded(v, MAX_PARAMETERS_BYTES));
+        let additional = self.additional_event_data.as_ref().and_then(|v| bounded(v, MAX_ADDITIONAL_BYTES));
+        let details = self.service_event_details.as_ref().and_then(|v| bounded(v, MAX_PARAMETERS_BYTES));
         let whole = self.write(
             request.as_ref().unwrap_or(&self.request_parameters),
             response.as_ref().unwrap_or(&self.response_elements),
-            additional.as_ref().map(|v| v.as_ref()).unwrap_or(self.additional_event_data.as_ref()),
-            details.as_ref().map(|v| v.as_ref()).unwrap_or(self.service_event_details.as_ref()),
+            additional.as_ref().or(self.additional_event_data.as_ref()),
+            details.as_ref().or(self.service_event_details.as_ref()),
         );
         if whole.len() <= MAX_RECORD_BYTES {
             return whole;

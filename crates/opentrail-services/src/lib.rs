@@ -31,7 +31,7 @@ pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
 pub use recording::{Outcome, S3Facts};
-pub use service::{Handler, Operation, Reply, Service, run};
+pub use service::{Handler, Operation, Reply, Service, refuse, run};
 
 /// Every service that answers at the endpoint, apart from S3.
 pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];

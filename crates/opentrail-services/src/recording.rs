@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::service::{Operation, Reply, Service};
-use opentrail_eventlog::Event;
+use opentrail_eventlog::{Event, Intake};
 use opentrail_model::record::{EventKind, Record, Resource, TlsDetails, lower_first};
 use opentrail_model::regions;
 use opentrail_wire::ApiError;
@@ -48,7 +48,7 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
         read_only,
         resources: reply.map(|reply| reply.resources.clone()).unwrap_or_default(),
         api_version: None,
-        ..base(app, call, region)
+        ..base(&app.intake, call, region)
     };
     seal(record)
 }
@@ -72,7 +72,7 @@ pub struct S3Facts {
 }
 
 /// The event of an S3 call.
-pub fn s3_event(app: &App, call: &Call, facts: S3Facts) -> Event {
+pub fn s3_event(intake: &Intake, call: &Call, facts: S3Facts) -> Event {
     let region = facts.region.unwrap_or_else(|| call.region.clone());
     let record = Record {
         kind: if facts.data { EventKind::DataCall } else { EventKind::ManagementCall },
@@ -86,12 +86,12 @@ pub fn s3_event(app: &App, call: &Call, facts: S3Facts) -> Event {
         additional_event_data: facts.additional_event_data,
         read_only: facts.read_only,
         resources: facts.resources,
-        ..base(app, call, region)
+        ..base(intake, call, region)
     };
     seal(record)
 }
 
-fn base(app: &App, call: &Call, region: String) -> Record {
+fn base(intake: &Intake, call: &Call, region: String) -> Record {
     let service = matches!(call.caller, Caller::Service { .. });
     Record {
         kind: EventKind::ManagementCall,
@@ -108,7 +108,7 @@ fn base(app: &App, call: &Call, region: String) -> Record {
         response_elements: Value::Null,
         additional_event_data: None,
         request_id: Some(call.request_id.clone()),
-        event_id: app.intake.event_id(),
+        event_id: intake.event_id(),
         read_only: false,
         resources: Vec::new(),
         api_version: None,

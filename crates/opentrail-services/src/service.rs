@@ -44,7 +44,7 @@ pub struct Operation {
     /// `readOnly` of its records.
     pub read_only: bool,
     /// The ARN that policies are asked about.
-    pub resource: fn(&Call, &Value) -> String,
+    pub resource: fn(&App, &Call, &Value) -> String,
     /// `requestParameters` from the input; [`recording::lower_cased`] unless secrets or names need more.
     pub parameters: fn(&Value) -> Value,
     /// Whether policies are asked at all (GetCallerIdentity cannot be denied).
@@ -163,7 +163,7 @@ pub(crate) fn authorise(app: &App, service: &Service, operation: &Operation, cal
     let identity = identity_policies(app, &call.caller).map_err(|error| catalog_failure(&error))?;
     let identity: Vec<_> = identity.iter().collect();
     let action = format!("{}:{}", service.name, operation.name);
-    let resource = (operation.resource)(call, input);
+    let resource = (operation.resource)(app, call, input);
     let context = call.policy_context();
     let principal = call.caller.principal();
     let request =

@@ -9,10 +9,12 @@ use opentrail_catalog::{Catalog, Changes, Entity, NamedLock};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 const SWEEP_PAGE: usize = 1000;
+/// How far the time of a file may lie behind the clock: file systems stamp with the kernel's last tick.
+const FILE_TIME_LAG: Duration = Duration::from_secs(2);
 /// An object that is replaced this often while it is being opened is given up on.
 const OPEN_ATTEMPTS: usize = 8;
 
@@ -189,7 +191,7 @@ impl EmbeddedStore {
     /// # Errors
     /// If the catalog or the directory cannot be read; nothing was removed then.
     pub fn sweep_orphans(&self) -> Result<usize, StoreError> {
-        let listed = self.blobs.older_than(self.opened);
+        let listed = self.blobs.older_than(self.opened - FILE_TIME_LAG);
         let (mut orphans, temporary) = listed.map_err(|source| StoreError::file("listing", "blobs", source))?;
         // Parts before objects: a blob moves from a part to an object, never the other way, so none is missed.
         self.each::<Part>(|part| {
@@ -225,7 +227,7 @@ impl EmbeddedStore {
     /// # Errors
     /// If the directory cannot be read.
     pub fn blob_ids(&self) -> Result<HashSet<String>, StoreError> {
-        let far = SystemTime::now() + std::time::Duration::from_secs(86_400);
+        let far = SystemTime::now() + Duration::from_secs(86_400);
         let (blobs, _) = self.blobs.older_than(far).map_err(|source| StoreError::file("listing", "blobs", source))?;
         Ok(blobs)
     }

@@ -131,7 +131,7 @@ async fn api(
     }
     let result = if protocol == Protocol::RestJson && operation == "PutAuditEvents" {
         let (channel, external) = channel_of(head);
-        opentrail_services::cloudtrail_data::put_audit_events_raw(app, call, &channel, external.as_deref(), body)
+        opentrail_services::cloudtrail_data::put_audit_events_raw(app, &call, &channel, external.as_deref(), body)
             .await
             .map(Output::Raw)
     } else {

@@ -6,6 +6,7 @@ mod bench;
 mod client;
 mod config;
 mod demo;
+mod docs_command;
 mod front;
 mod keys_command;
 mod metrics;
@@ -40,6 +41,11 @@ enum Command {
         command: KeysCommand,
     },
     Bench(bench::BenchArgs),
+    /// Print a page of the documentation that is made from tables.
+    Docs {
+        #[command(subcommand)]
+        page: docs_command::DocsCommand,
+    },
 }
 
 /// Answer the APIs at one endpoint.
@@ -109,6 +115,10 @@ async fn run(command: Command) -> anyhow::Result<u8> {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
         Command::Bench(args) => bench::run(args).await,
+        Command::Docs { page } => {
+            docs_command::run(&page);
+            Ok(0)
+        }
     }
 }
 

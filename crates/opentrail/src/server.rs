@@ -10,6 +10,7 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
+use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::{AccessKey, App, AuthMode, Settings};
 use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
 use std::fs::{self, File, OpenOptions};
@@ -37,7 +38,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// What answers requests.
 pub struct Server {
     pub app: Arc<App>,
-    pub s3: opentrail_services::s3::S3Front,
+    pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
 }
 
@@ -98,8 +99,16 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
         lookup_rate: config.lookup_rate,
     };
-    let app =
-        Arc::new(App::new(settings, catalog.clone(), intake.clone(), history, store, Arc::clone(&log_buckets), keys.clone()));
+    let app = Arc::new(App {
+        settings,
+        catalog: catalog.clone(),
+        intake: intake.clone(),
+        history,
+        store,
+        log_buckets: Arc::clone(&log_buckets),
+        signing_keys: keys.clone(),
+        lookup_limiter: LookupLimiter::default(),
+    });
     let (root_key, _) =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     write_credentials(&dir.join("credentials"), &root_key)?;
@@ -111,7 +120,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     };
     let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, config.regions.clone(), delivery_config)
         .context("cannot start delivery")?;
-    let s3 = opentrail_services::s3::S3Front::new(&app);
+    let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let server = Arc::new(Server { app, s3, delivery });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -214,24 +223,29 @@ fn spawn_history(
     Ok(std::thread::Builder::new().name("history".into()).spawn(run)?)
 }
 
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
 async fn accept(server: Arc<Server>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
-            _ = stop.wait_for(|stopping| *stopping) => break,
+            () = stopped(&mut stop) => break,
         };
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "accepting a connection failed");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            _ = stop.wait_for(|stopping| *stopping) => break,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
         };
         let _ = stream.set_nodelay(true);
         let server = Arc::clone(&server);

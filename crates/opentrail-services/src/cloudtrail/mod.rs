@@ -44,6 +44,7 @@ mod tests;
 
 pub use lookup_limiter::LookupLimiter;
 
+use crate::app::App;
 use crate::call::Call;
 use crate::handler;
 use crate::recording::lower_cased;
@@ -136,7 +137,7 @@ const MISSING: &[&str] = &[
     "UpdateEventDataStore",
 ];
 
-type ResourceOf = fn(&Call, &Value) -> String;
+type ResourceOf = fn(&App, &Call, &Value) -> String;
 
 const fn read(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
     Operation { name, read_only: true, resource, parameters: lower_cased, authorised: true, handler }
@@ -146,24 +147,24 @@ const fn write(name: &'static str, resource: ResourceOf, handler: Handler) -> Op
     Operation { name, read_only: false, resource, parameters: lower_cased, authorised: true, handler }
 }
 
-fn anything(_: &Call, _: &Value) -> String {
+fn anything(_: &App, _: &Call, _: &Value) -> String {
     "*".into()
 }
 
-fn by_name(call: &Call, input: &Value) -> String {
+fn by_name(_: &App, call: &Call, input: &Value) -> String {
     trails::arn_of(call, input["Name"].as_str().unwrap_or_default())
 }
 
-fn by_trail_name(call: &Call, input: &Value) -> String {
+fn by_trail_name(_: &App, call: &Call, input: &Value) -> String {
     trails::arn_of(call, input["TrailName"].as_str().unwrap_or_default())
 }
 
-fn by_resource_id(call: &Call, input: &Value) -> String {
+fn by_resource_id(_: &App, call: &Call, input: &Value) -> String {
     trails::arn_of(call, input["ResourceId"].as_str().unwrap_or_default())
 }
 
 /// ListTags asks about the other resources by itself.
-fn by_first_resource_id(call: &Call, input: &Value) -> String {
+fn by_first_resource_id(_: &App, call: &Call, input: &Value) -> String {
     trails::arn_of(call, input["ResourceIdList"][0].as_str().unwrap_or_default())
 }
 

@@ -20,6 +20,7 @@ mod tests;
 pub use channel::{BUILT_IN_CHANNEL, built_in_channel_arn};
 pub use put_audit_events::put_audit_events_raw;
 
+use crate::app::App;
 use crate::call::Call;
 use crate::handler;
 use crate::service::{Operation, Service};
@@ -47,7 +48,7 @@ const OPERATIONS: &[Operation] = &[Operation {
     handler: handler!(put_audit_events::put_audit_events),
 }];
 
-fn resource(call: &Call, input: &Value) -> String {
+fn resource(_: &App, call: &Call, input: &Value) -> String {
     channel::arn_of(call, input["channelArn"].as_str().unwrap_or_default())
 }
 

@@ -112,6 +112,11 @@ impl Exchange {
         self.with(|state| state.bucket = bucket);
     }
 
+    /// The bucket that this call creates.
+    pub fn set_bucket(&self, bucket: Bucket) {
+        self.with(|state| state.bucket = Some(Arc::new(bucket)));
+    }
+
     pub fn stored_bucket(&self) -> Option<Arc<Bucket>> {
         self.with(|state| state.bucket.clone())
     }

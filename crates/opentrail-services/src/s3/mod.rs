@@ -38,7 +38,10 @@ mod settings;
 mod upload;
 
 mod answer;
+mod coverage;
 mod fault;
+
+pub use coverage::{Coverage, coverage};
 
 use crate::app::{App, AuthMode};
 use crate::call::Call;

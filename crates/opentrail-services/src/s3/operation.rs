@@ -149,6 +149,11 @@ const UNKNOWN: &[S3Operation] = operations! {
     POST   Service ""                  "UnknownOperation"                  "UnknownOperation"                  management;
 };
 
+/// The names of all operations.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().chain(OBJECT_PUTS).map(|operation| operation.name)
+}
+
 /// The operation that a request's head asks for.
 pub fn find(method: &Method, scope: Scope, has_parameter: impl Fn(&str) -> bool, is_copy: bool) -> &'static S3Operation {
     let found = OPERATIONS.iter().find(|operation| {

@@ -24,7 +24,7 @@ pub static SERVICE: Service = Service {
 const OPERATIONS: &[Operation] = &[Operation {
     name: "GetCallerIdentity",
     read_only: true,
-    resource: |_, _| "*".into(),
+    resource: |_, _, _| "*".into(),
     parameters: lower_cased,
     authorised: false,
     handler: handler!(get_caller_identity::get_caller_identity),

@@ -1,0 +1,30 @@
+//! DeleteUser: only once nothing hangs on the user any more.
+
+use super::access_keys;
+use super::users::{self, NamedUser, Subject, delete_conflict};
+use super::validation;
+use crate::app::App;
+use crate::call::Call;
+use crate::credentials::User;
+use crate::service::Reply;
+use opentrail_catalog::{Changes, Entity};
+use opentrail_wire::ApiError;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// # Errors
+/// `ValidationError`, `NoSuchEntity`, `DeleteConflict`.
+pub async fn delete_user(app: &Arc<App>, call: &Call, input: NamedUser) -> Result<Reply, ApiError> {
+    let name = validation::required(&input.user_name, "userName")?;
+    let lock = users::lock(app, call).await;
+    let user = users::named(app, call, name)?;
+    if !access_keys::of(app, call, &Subject::User(Arc::clone(&user)))?.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must delete access keys first."));
+    }
+    if !user.policies.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must delete policies first."));
+    }
+    let mut changes = Changes::new();
+    changes.delete::<User>(&user.key());
+    Ok(Reply { changes, lock: Some(lock), ..Reply::output(Value::Null) })
+}

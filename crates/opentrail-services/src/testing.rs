@@ -1,0 +1,232 @@
+//! A whole application on a temporary directory, for tests of operations.
+
+use crate::app::{App, AuthMode, Settings};
+use crate::call::{Call, Caller};
+use crate::cloudtrail::LookupLimiter;
+use crate::credentials::User;
+use crate::service::{self, Service};
+use async_trait::async_trait;
+use opentrail_catalog::{Catalog, Changes};
+use opentrail_delivery::SigningKeys;
+use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
+use opentrail_history::{HistoryConfig, HistorySink};
+use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
+use opentrail_wire::ApiError;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const START: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
+
+/// Buckets whose names say what they answer: `missing-…`, `denied-…`, anything else is fine.
+#[derive(Default)]
+pub(crate) struct FakeBuckets {
+    pub checked: Mutex<Vec<TrailBinding>>,
+}
+
+#[async_trait]
+impl LogBuckets for FakeBuckets {
+    async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
+        self.checked.lock().expect("no panic").push(trail.clone());
+        match trail.bucket.split('-').next() {
+            Some("missing") => Err(BucketFault::new("NoSuchBucket", "The specified bucket does not exist")),
+            Some("denied") => Err(BucketFault::new("AccessDenied", "Access Denied")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn put(&self, _: &TrailBinding, _: LogObject) -> Result<(), BucketFault> {
+        Ok(())
+    }
+}
+
+pub(crate) struct Bench {
+    pub app: Arc<App>,
+    pub clock: Arc<ManualClock>,
+    pub buckets: Arc<FakeBuckets>,
+    history: Mutex<HistorySink>,
+    /// Deleted last.
+    _dir: TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self::limited(None)
+    }
+
+    /// With a rate for LookupEvents.
+    pub fn limited(lookup_rate: Option<f64>) -> Self {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (catalog, applier) = Catalog::open(&dir.path().join("catalog.sqlite")).expect("catalog");
+        let config = LogConfig { segment_bytes: 8 * 1024 * 1024, sync: false, ..LogConfig::default() };
+        let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("event log");
+        let clock = Arc::new(ManualClock::new(START));
+        let intake = Intake::new(log, Arc::clone(&clock) as Arc<_>);
+        let (sink, history) = opentrail_history::open(HistoryConfig::new(dir.path().join("history"))).expect("history");
+        let buckets = Arc::new(FakeBuckets::default());
+        let app = App {
+            settings: Settings {
+                account_id: ACCOUNT.into(),
+                regions: ["us-east-1", "eu-west-1", "eu-central-1"].map(Into::into).to_vec(),
+                auth_mode: AuthMode::Enforce,
+                lookup_rate,
+            },
+            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
+            signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone()),
+            catalog,
+            intake,
+            history,
+            log_buckets: Arc::clone(&buckets) as Arc<_>,
+            lookup_limiter: LookupLimiter::default(),
+        };
+        Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), _dir: dir }
+    }
+
+    /// A call of the root user in us-east-1, now.
+    pub fn call(&self) -> Call {
+        Call {
+            caller: Caller::Root { account: ACCOUNT.into(), access_key: "AKIAROOT000000000000".into() },
+            account: ACCOUNT.into(),
+            region: "us-east-1".into(),
+            source_ip: "192.0.2.1".into(),
+            user_agent: Some("test".into()),
+            host: Some("localhost".into()),
+            request_id: "request".into(),
+            now: self.app.intake.now(),
+            tls: None,
+        }
+    }
+
+    pub fn call_in(&self, region: &str) -> Call {
+        Call { region: region.into(), ..self.call() }
+    }
+
+    /// A call of a user that exists and has this policy.
+    pub async fn call_of_user(&self, name: &str, policy: Option<Value>) -> Call {
+        let user = User {
+            account: ACCOUNT.into(),
+            name: name.into(),
+            path: "/".into(),
+            id: format!("AIDA{name}"),
+            created: START,
+            policies: policy.map(|policy| ("p".into(), policy.to_string())).into_iter().collect::<BTreeMap<_, _>>(),
+        };
+        let mut changes = Changes::new();
+        changes.put(&user);
+        self.app.intake.submit(Vec::new(), changes.encode()).await.expect("submitted");
+        let caller = Caller::User {
+            account: ACCOUNT.into(),
+            name: user.name.clone(),
+            arn: user.arn(),
+            user_id: user.id.clone(),
+            access_key: "AKIAUSER000000000000".into(),
+        };
+        Call { caller, ..self.call() }
+    }
+
+    pub async fn run(&self, service: &'static Service, call: Call, operation: &str, input: Value) -> Result<Value, ApiError> {
+        service::run(&self.app, service, operation, call, input).await
+    }
+
+    /// Every record in the log, oldest first.
+    pub fn records(&self) -> Vec<Value> {
+        let log = self.app.intake.log();
+        let mut reader = log.reader(log.first()).expect("reader");
+        let mut records = Vec::new();
+        while let Some(entries) = reader.next_block().expect("block") {
+            for event in entries.iter().flat_map(|entry| &entry.entry.events) {
+                let record: Value = serde_json::from_slice(&event.record).expect("a record is JSON");
+                assert_eq!(record["recipientAccountId"], event.account.as_str());
+                assert_eq!(record["awsRegion"], event.region.as_str());
+                records.push(record);
+            }
+        }
+        records
+    }
+
+    pub fn last_record(&self) -> Value {
+        self.records().pop().expect("something is recorded")
+    }
+
+    /// Brings the event history up to date.
+    pub fn index(&self) {
+        let mut sink = self.history.lock().expect("no panic");
+        let mut reader = self.app.intake.log().reader(sink.cursor().max(1)).expect("reader");
+        while let Some(entries) = reader.next_block().expect("block") {
+            sink.apply(&entries).expect("applied");
+        }
+        sink.commit(reader.position()).expect("committed");
+    }
+}
+
+/// Code and text of an error.
+pub(crate) fn told(result: Result<Value, ApiError>) -> (String, String) {
+    match result {
+        Ok(output) => panic!("an error was expected, not {output}"),
+        Err(error) => (error.code, error.message),
+    }
+}
+
+/// The expected code alone.
+pub(crate) fn code(result: Result<Value, ApiError>) -> String {
+    told(result).0
+}
+
+/// Random inputs for every operation of a service.
+pub(crate) mod hostile {
+    use super::Bench;
+    use crate::service::Service;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    /// JSON of any shape, with these members and texts more likely than others.
+    pub(crate) fn json(members: &'static [&'static str], texts: &'static [&'static str]) -> impl Strategy<Value = Value> {
+        let name = prop_oneof![4 => prop::sample::select(members).prop_map(str::to_owned), 1 => ".{0,12}"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,40}".prop_map(Value::from),
+            prop::sample::select(texts).prop_map(Value::from),
+        ];
+        let nested = leaf.prop_recursive(4, 64, 8, {
+            let name = name.clone();
+            move |inner| {
+                prop_oneof![
+                    prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                    prop::collection::vec((name.clone(), inner), 0..8).prop_map(|members| object(members)),
+                ]
+            }
+        });
+        prop_oneof![
+            8 => prop::collection::vec((name, nested.clone()), 0..10).prop_map(|members| object(members)),
+            1 => nested,
+        ]
+    }
+
+    fn object(members: Vec<(String, Value)>) -> Value {
+        Value::Object(members.into_iter().collect::<Map<_, _>>())
+    }
+
+    /// Each operation with each input: an answer or an error, and one more record either way.
+    pub(crate) fn run_all(runtime: &tokio::runtime::Runtime, bench: &Bench, service: &'static Service, inputs: &[Value]) {
+        runtime.block_on(async {
+            for operation in service.operations {
+                for input in inputs {
+                    let before = bench.app.intake.log().end();
+                    let result = bench.run(service, bench.call(), operation.name, input.clone()).await;
+                    if let Err(error) = &result {
+                        assert!(!error.is_server(), "{} {input}: {error}", operation.name);
+                    }
+                    assert!(bench.app.intake.log().end() > before, "{} {input} is recorded", operation.name);
+                }
+            }
+        });
+        bench.records();
+    }
+}
