@@ -121,7 +121,7 @@ class Server:
         return Server(data_dir, **self.settings)
 
     def log_tail(self):
-        return "".join(self.log_path.read_text(errors="replace").splitlines(keepends=True)[-40:])
+        return "".join(self.log_path.read_text(errors="replace").splitlines(keepends=True)[-12:])
 
     def get(self, path):
         with urllib.request.urlopen(self.endpoint + path, timeout=10) as answer:

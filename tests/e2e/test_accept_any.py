@@ -56,8 +56,9 @@ def test_streaming_uploads(open_server):
     S3SigV4Auth(Credentials(*NONSENSE), "s3", "us-east-1").add_auth(request)
     body = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
     connection = http.client.HTTPConnection(server.endpoint.removeprefix("http://"), timeout=10)
-    sent = dict(request.headers) | {
-        "x-amz-content-sha256": headers["x-amz-content-sha256"], "Content-Length": str(len(body))}
+    # botocore puts a hash of its own in the place of what we say; signatures are not checked in this mode.
+    sent = {name: value for name, value in request.headers.items() if name.lower() != "x-amz-content-sha256"}
+    sent |= {"x-amz-content-sha256": headers["x-amz-content-sha256"], "Content-Length": str(len(body))}
     connection.request("PUT", "/any/chunked", body, sent)
     answer = connection.getresponse()
     said = answer.read()

@@ -184,15 +184,6 @@ def test_damage_is_found_and_named(copy, state, tmp_path, damage):
     assert key.rsplit("/", 1)[1] in offline.stdout
 
 
-def test_planted_files_are_found(copy, state):
-    """Beyond AWS: a file that no digest lists."""
-    real = some_log_file(copy)
-    planted = real[:-24] + "PLANTED000000000.json.gz"
-    copy.client("s3").copy_object(Bucket=BUCKET, Key=planted, CopySource={"Bucket": BUCKET, "Key": real})
-    verified = verify_bucket(copy, state.data_dir.parent / "keys.json")
-    assert verified.returncode == 1 and planted in verified.stdout, verified.stdout + verified.stderr
-
-
 def test_verify_says_when_it_could_not_run(tmp_path):
     assert run_binary("verify", tmp_path / "nothing-here").returncode == 2
     assert run_binary("verify").returncode == 2

@@ -25,6 +25,9 @@ ORDER = [
 def delivered(shared):
     """A trail that takes management events and the data events of one bucket."""
     make_trail(shared, data_bucket="customer-data")
+    # The first trail's own creation was before it logged.
+    shared.client("cloudtrail").create_trail(
+        Name="second", S3BucketName=BUCKET, IsMultiRegionTrail=True, EnableLogFileValidation=True)
     shared.client("s3").create_bucket(Bucket="customer-data")
     return Delivered(shared)
 
@@ -68,10 +71,10 @@ def test_create_trail(delivered):
     assert record["eventSource"] == "cloudtrail.amazonaws.com" and record["awsRegion"] == REGION
     assert record["sourceIPAddress"] == "127.0.0.1" and "Boto3" in record["userAgent"]
     assert record["requestParameters"] == {
-        "name": TRAIL, "s3BucketName": BUCKET, "isMultiRegionTrail": True, "enableLogFileValidation": True}
+        "name": "second", "s3BucketName": BUCKET, "isMultiRegionTrail": True, "enableLogFileValidation": True}
     elements = record["responseElements"]
-    assert elements["trailARN"] == trail_arn() and elements["logFileValidationEnabled"] is True
-    assert elements["name"] == TRAIL and elements["isMultiRegionTrail"] is True
+    assert elements["trailARN"] == trail_arn("second") and elements["logFileValidationEnabled"] is True
+    assert elements["name"] == "second" and elements["isMultiRegionTrail"] is True
     assert record["readOnly"] is False and record["eventCategory"] == "Management"
     assert re.fullmatch(UUID, record["requestID"])
     assert record["tlsDetails"]["clientProvidedHostHeader"] == delivered.server.endpoint.removeprefix("http://")
@@ -104,7 +107,7 @@ def test_denied_call(delivered):
     server = delivered.server
     reader = user(server, "reader", {"Effect": "Allow", "Action": ["cloudtrail:Describe*", "s3:Get*", "s3:List*"], "Resource": "*"})
     cloudtrail = server.client("cloudtrail", key=reader)
-    assert len(cloudtrail.describe_trails()["trailList"]) == 1
+    assert len(cloudtrail.describe_trails()["trailList"]) == 2
     with pytest.raises(ClientError) as caught:
         cloudtrail.delete_trail(Name=TRAIL)
     error = caught.value.response["Error"]

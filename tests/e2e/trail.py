@@ -115,8 +115,8 @@ def wait_for_digests(server, count, bucket=BUCKET, region=REGION, with_files=Fal
 
 
 def validate(server, start=None, end=None, arn=None, region=REGION, verbose=True):
-    """`aws cloudtrail validate-logs`, whatever it says."""
-    arguments = ["cloudtrail", "validate-logs", "--trail-arn", arn or trail_arn()]
+    """`aws cloudtrail validate-logs`, whatever it says. It looks only at the region of its `--region` option."""
+    arguments = ["--region", region, "cloudtrail", "validate-logs", "--trail-arn", arn or trail_arn()]
     arguments += ["--start-time", stamp(start or now() - timedelta(hours=1))]
     if end:
         arguments += ["--end-time", stamp(end)]

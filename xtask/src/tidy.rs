@@ -227,7 +227,8 @@ mod tests {
         let manifest = "[package]\nname = \"opentrail-x\"\n[dependencies]\nopentrail-model = { workspace = true }\nserde = \"1\"\n\
                         [dev-dependencies]\nopentrail-verify.workspace = true\n[dependencies.opentrail-wire]\npath = \"../y\"\n";
         let found = workspace_dependencies(manifest);
-        let expect = [("dependencies", "opentrail-model"), ("dev-dependencies", "opentrail-verify"), ("dependencies", "opentrail-wire")];
+        let expect =
+            [("dependencies", "opentrail-model"), ("dev-dependencies", "opentrail-verify"), ("dependencies", "opentrail-wire")];
         assert_eq!(found, expect.map(|(section, name)| (section.to_owned(), name.to_owned())));
     }
 

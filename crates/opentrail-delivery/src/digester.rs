@@ -77,7 +77,8 @@ fn follow_regions(context: &Context, state: &DeliveryState, trail: &Trail, chain
     }
     for chain in chains.iter_mut() {
         let known = context.regions.contains(&chain.region);
-        if !chain.ending && !(known && trail.covers_region(&chain.region)) {
+        let covered = known && trail.covers_region(&chain.region);
+        if !chain.ending && !covered {
             chain.ending = true;
             changes.put(&*chain);
         }
@@ -114,7 +115,7 @@ async fn stage(context: &Context, trail: &Trail, chain: &DigestChain, interval_m
     let (end_ms, last) = window_end(chain, interval_ms, context.now_ms());
     let mut pending = context.catalog.list::<PendingFile>(&format!("{}/", chain.key()))?;
     pending.retain(|file| last || file.delivered_ms <= end_ms);
-    let key = context.keys.current(&chain.region).await?;
+    let key = context.keys.current(&chain.region, &chain.account).await?;
     let head = chain.head.as_ref();
     let object = digest_key(trail, &chain.account, &chain.region, end_ms);
     let digest_file = Digest {

@@ -189,12 +189,11 @@ async fn supervise_once(
 }
 
 async fn flush(context: &Context, marker: &mut Marker, tasks: &mut HashMap<String, JoinHandle<()>>, done: oneshot::Sender<()>) {
-    let target = context.intake.log().end();
     let started = Instant::now();
     let mut force = true;
     while !done.is_closed() && started.elapsed() < Duration::from_secs(60) {
         match supervise_once(context, marker, tasks, force).await {
-            Ok(states) if states.iter().all(|state| state.cursor >= target || state.deleted.is_some()) => {
+            Ok(states) if !force && states.iter().all(|state| state.cursor >= marker.marked || state.deleted.is_some()) => {
                 let _ = done.send(());
                 return;
             }

@@ -10,8 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
-use opentrail_eventlog::{Intake, LogError};
+use opentrail_eventlog::{Event, Intake, LogError};
+use opentrail_model::service_event::{Occasion, service_event};
+use opentrail_model::timestamp::event_time;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -106,11 +109,12 @@ impl SigningKeys {
         Ok(self.catalog.list::<PublicKey>("")?)
     }
 
-    /// The key a region signs with now; makes one where there is none, or the last one nears its end.
+    /// The key a region signs with now; makes one where there is none, or the last one nears its end. A new key is an
+    /// event of `account`.
     ///
     /// # Errors
     /// If a key cannot be made, kept or announced.
-    pub async fn current(&self, region: &str) -> Result<PublicKey, KeyError> {
+    pub async fn current(&self, region: &str, account: &str) -> Result<PublicKey, KeyError> {
         let _lock = self.catalog.lock(&format!("signing key {region}")).await;
         let now = self.intake.now();
         let newest = self.catalog.list::<PublicKey>(&format!("{region}/"))?.into_iter().max_by_key(|key| key.valid_to);
@@ -124,7 +128,11 @@ impl SigningKeys {
         // The private half is durable; announcing the public half makes the key the region's current one.
         let mut changes = Changes::new();
         changes.put(&key);
-        self.intake.submit(Vec::new(), changes.encode()).await?;
+        let occasion = Occasion { at: now, event_id: self.intake.event_id(), account: account.into(), region: region.into() };
+        let details = json!({"publicKeyFingerprint": key.fingerprint, "validityEndTime": event_time(key.valid_to)});
+        let record = service_event(occasion, "RotateDigestSigningKey", details);
+        let event = Event { account: account.into(), region: region.into(), record: record.to_json().into() };
+        self.intake.submit(vec![event], changes.encode()).await?;
         tracing::info!(region, fingerprint = key.fingerprint, "new digest signing key");
         Ok(key)
     }

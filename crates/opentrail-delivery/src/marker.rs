@@ -39,15 +39,20 @@ pub(crate) struct Marker {
     pub intake: Intake,
     pub interval: Duration,
     pub max_bytes: u64,
-    last_end: Position,
+    /// End of the newest mark.
+    pub marked: Position,
+    /// Events and bytes that the log had taken since its opening when that mark was made.
+    last_events: u64,
     last_bytes: u64,
     next_tick_ms: i64,
 }
 
 impl Marker {
     pub(crate) fn new(catalog: Catalog, intake: Intake, interval: Duration, max_bytes: u64) -> Result<Self, DeliveryError> {
-        let last_end = catalog.list::<Mark>("")?.last().map_or(0, |mark| mark.end);
-        let mut marker = Self { catalog, intake, interval, max_bytes, last_end, last_bytes: 0, next_tick_ms: 0 };
+        let marked = catalog.list::<Mark>("")?.last().map_or(0, |mark| mark.end);
+        // Events from before this start may lie behind the newest mark.
+        let last_events = u64::MAX;
+        let mut marker = Self { catalog, intake, interval, max_bytes, marked, last_events, last_bytes: 0, next_tick_ms: 0 };
         marker.next_tick_ms = marker.tick_after(marker.now_ms());
         Ok(marker)
     }
@@ -74,23 +79,24 @@ impl Marker {
         let at_ms = if due { now_ms.max(self.next_tick_ms) } else { now_ms };
         self.next_tick_ms = self.tick_after(now_ms);
         let end = self.intake.log().end();
+        let reading = || states.iter().filter(|state| state.deleted.is_none()).map(|state| state.cursor);
         let mut changes = Changes::new();
-        if let Some(slowest) = states.iter().map(|state| state.cursor).min() {
+        if let Some(slowest) = reading().min() {
             for passed in self.catalog.scan::<Mark>("", None, 1000)?.iter().take_while(|mark| mark.end <= slowest) {
                 changes.delete::<Mark>(&passed.key());
             }
         }
-        let behind = states.iter().any(|state| state.cursor < end);
-        // A mark appends an entry of its own, which must not call for the next mark.
-        if behind && end > self.last_end + 1 {
+        // The log counts events once they are before its end, so what was counted above lies before `end`.
+        let new = stats.events != self.last_events && end > self.marked && reading().any(|cursor| cursor < end);
+        if new {
             changes.put(&Mark { end, at_ms });
-            self.last_bytes = stats.bytes;
         }
-        if changes.is_empty() {
-            return Ok(());
+        if !changes.is_empty() {
+            self.intake.submit(Vec::new(), changes.encode()).await?;
         }
-        let position = self.intake.submit(Vec::new(), changes.encode()).await?;
-        self.last_end = position;
+        if new {
+            (self.marked, self.last_events, self.last_bytes) = (end, stats.events, stats.bytes);
+        }
         Ok(())
     }
 }

@@ -23,13 +23,16 @@ pub struct LogConfig {
     pub segment_bytes: u64,
     /// Whether to sync before answering. Off only for tests and throw-away data.
     pub sync: bool,
+    /// Free space, in bytes, below which state changes are refused as [`LogError::DiskFull`]: the applier needs some to
+    /// write what has become durable.
+    pub reserve_bytes: u64,
     /// Most submissions waiting; beyond that the intake answers [`LogError::Overloaded`].
     pub queue_length: usize,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { segment_bytes: 32 * 1024 * 1024, sync: true, queue_length: 8192 }
+        Self { segment_bytes: 32 * 1024 * 1024, sync: true, reserve_bytes: 16 * 1024 * 1024, queue_length: 8192 }
     }
 }
 
@@ -110,6 +113,7 @@ impl EventLog {
         let segment = segments.pop().expect("one was listed or created");
         let writer = Writer {
             segment_bytes: config.segment_bytes,
+            reserve_bytes: config.reserve_bytes,
             sync: config.sync,
             segment,
             file,
@@ -196,7 +200,7 @@ impl EventLog {
     pub fn stats(&self) -> LogStats {
         let shared = &self.shared;
         LogStats {
-            events: shared.events.load(Ordering::Relaxed),
+            events: shared.events.load(Ordering::Acquire),
             bytes: shared.bytes.load(Ordering::Relaxed),
             groups: shared.groups.load(Ordering::Relaxed),
             sync_micros: shared.sync_micros.load(Ordering::Relaxed),

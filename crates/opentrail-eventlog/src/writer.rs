@@ -42,6 +42,7 @@ const IDLE_APPLY_POSITIONS: u64 = 20_000;
 
 pub(crate) struct Writer {
     pub segment_bytes: u64,
+    pub reserve_bytes: u64,
     pub sync: bool,
     pub segment: SegmentFile,
     pub file: File,
@@ -94,7 +95,7 @@ impl Writer {
             return;
         }
         let first_position = self.tail.position;
-        let outcome = self.write(&group, buffer).and_then(|()| self.apply(&group));
+        let outcome = self.check_space(&group).and_then(|()| self.write(&group, buffer)).and_then(|()| self.apply(&group));
         match outcome {
             Ok(()) => {
                 let mut position = first_position;
@@ -120,15 +121,27 @@ impl Writer {
         }
     }
 
+    /// Refuses changes while the applier might not have the space to write them.
+    fn check_space(&self, group: &[Submission]) -> Result<(), LogError> {
+        if group.iter().all(|submission| submission.entry.changes.is_empty()) {
+            return Ok(());
+        }
+        // A file system that cannot tell its space is taken to have some.
+        let Ok(space) = rustix::fs::statvfs(&self.shared.dir) else { return Ok(()) };
+        if space.f_bavail.saturating_mul(space.f_frsize) >= self.reserve_bytes {
+            return Ok(());
+        }
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        Err(LogError::DiskFull { path: self.shared.dir.clone(), source })
+    }
+
     fn write(&mut self, group: &[Submission], buffer: &mut BytesMut) -> Result<(), LogError> {
         buffer.clear();
         buffer.resize(block::HEADER_BYTES, 0);
         let mut span = 0;
-        let mut events = 0;
         for submission in group {
             submission.entry.encode(buffer);
             span += submission.entry.span();
-            events += submission.entry.events.len() as u64;
         }
         let mut header = BlockHeader {
             payload_len: u32::try_from(buffer.len() - block::HEADER_BYTES).expect("groups are bounded"),
@@ -159,7 +172,6 @@ impl Writer {
         self.tail.position += span;
         self.tail.sequence += 1;
         self.shared.groups.fetch_add(1, Ordering::Relaxed);
-        self.shared.events.fetch_add(events, Ordering::Relaxed);
         self.shared.bytes.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -170,6 +182,9 @@ impl Writer {
             self.applier.apply(&changes, self.tail.position).map_err(LogError::Apply)?;
         }
         self.shared.end.send_replace(self.tail.position);
+        // Counted only now, so that whoever sees the count finds the events before the end.
+        let events: usize = group.iter().map(|submission| submission.entry.events.len()).sum();
+        self.shared.events.fetch_add(events as u64, Ordering::Release);
         Ok(())
     }
 

@@ -189,7 +189,7 @@ impl<'a> EventFacts<'a> {
             && self.aws_region.as_deref() == Some(crate::regions::GLOBAL_SERVICE_REGION)
     }
 
-    /// The name LookupEvents answers as `Username`: user name, `root`, session name, or the invoking service.
+    /// The name LookupEvents answers as `Username`: user name, `root` or session name.
     pub fn username(&self) -> Option<&str> {
         if let Some(name) = self.user_name.as_deref() {
             return Some(name);

@@ -6,7 +6,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
-use opentrail_wire::ApiError;
+use opentrail_wire::{ApiError, SigningKeyCache};
 use std::sync::Arc;
 
 /// How requests prove who sent them.
@@ -41,6 +41,8 @@ pub struct App {
     /// Where trails deliver: the embedded store or a remote one.
     pub log_buckets: Arc<dyn LogBuckets>,
     pub signing_keys: SigningKeys,
+    /// Keys derived from secrets while checking signatures.
+    pub derived_keys: SigningKeyCache,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
 }
@@ -56,7 +58,8 @@ pub fn log_failure(error: &LogError) -> ApiError {
     match error.kind() {
         LogErrorKind::Retry => {
             tracing::warn!(%error, "refusing a call that could not be recorded");
-            ApiError::new("ServiceUnavailable", "The call could not be recorded and was not carried out. Try again.").with_status(503)
+            ApiError::new("ServiceUnavailable", "The call could not be recorded and was not carried out. Try again.")
+                .with_status(503)
         }
         LogErrorKind::FixRequest => ApiError::new("RequestEntityTooLarge", error.to_string()).with_status(413),
         LogErrorKind::CallOperator => {

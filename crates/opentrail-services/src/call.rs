@@ -10,11 +10,24 @@ pub enum Caller {
     /// No credentials were given.
     Anonymous,
     /// Credentials were given and do not check out.
-    Unauthenticated { access_key: Option<String> },
-    Root { account: String, access_key: String },
-    User { account: String, name: String, arn: String, user_id: String, access_key: String },
+    Unauthenticated {
+        access_key: Option<String>,
+    },
+    Root {
+        account: String,
+        access_key: String,
+    },
+    User {
+        account: String,
+        name: String,
+        arn: String,
+        user_id: String,
+        access_key: String,
+    },
     /// A service of ours acting by itself, such as `cloudtrail.amazonaws.com`.
-    Service { name: String },
+    Service {
+        name: String,
+    },
 }
 
 impl Caller {
@@ -40,7 +53,9 @@ impl Caller {
             Self::Anonymous => UserIdentity::Anonymous,
             Self::Unauthenticated { access_key } => UserIdentity::Unauthenticated { access_key },
             Self::Root { account, access_key } => UserIdentity::Root { account, access_key },
-            Self::User { account, name, arn, user_id, access_key } => UserIdentity::IamUser { account, name, arn, user_id, access_key },
+            Self::User { account, name, arn, user_id, access_key } => {
+                UserIdentity::IamUser { account, name, arn, user_id, access_key }
+            }
             Self::Service { name } => UserIdentity::Service { invoked_by: name },
         }
     }

@@ -125,7 +125,14 @@ pub async fn bootstrap(app: &App) -> Result<(AccessKey, bool), ApiError> {
 ///
 /// # Errors
 /// The fault in the protocol's own words, and the caller as far as it can be told for the record.
-pub fn authenticate(app: &App, protocol: Protocol, service: &str, request: &SignedRequest<'_>, now: OffsetDateTime) -> Result<Caller, (ApiError, Caller)> {
+#[expect(clippy::result_large_err, reason = "made once per refused request")]
+pub fn authenticate(
+    app: &App,
+    protocol: Protocol,
+    service: &str,
+    request: &SignedRequest<'_>,
+    now: OffsetDateTime,
+) -> Result<Caller, (ApiError, Caller)> {
     if app.settings.auth_mode == AuthMode::AcceptAny {
         let access_key = opentrail_wire::claim(request).map_or_else(|_| "AKIAACCEPTANY0000000".into(), |claim| claim.access_key);
         return Ok(Caller::Root { account: app.settings.account_id.clone(), access_key });
@@ -145,7 +152,7 @@ pub fn authenticate(app: &App, protocol: Protocol, service: &str, request: &Sign
     if claim.security_token.is_some() {
         return Err(fault(&AuthFault::BadToken));
     }
-    opentrail_wire::verify(&claim, request, &key.secret, now).map_err(|reason| fault(&reason))?;
+    opentrail_wire::verify_with(&app.derived_keys, &claim, request, &key.secret, now).map_err(|reason| fault(&reason))?;
     caller_of(&app.catalog, &key).map_err(|error| (catalog_failure(&error), unauthenticated()))
 }
 

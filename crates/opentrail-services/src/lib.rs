@@ -21,6 +21,7 @@ mod credentials;
 mod dates;
 pub mod iam;
 mod recording;
+mod regions;
 pub mod s3;
 mod service;
 pub mod sts;
@@ -31,6 +32,7 @@ pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
 pub use recording::{Outcome, S3Facts};
+pub use regions::announce_regions;
 pub use service::{Handler, Operation, Reply, Service, refuse, run};
 
 /// Every service that answers at the endpoint, apart from S3.

@@ -78,7 +78,10 @@ pub fn s3_event(intake: &Intake, call: &Call, facts: S3Facts) -> Event {
         kind: if facts.data { EventKind::DataCall } else { EventKind::ManagementCall },
         event_source: "s3.amazonaws.com".into(),
         event_name: printable(&facts.operation),
-        user_agent: call.user_agent.as_deref().map(|agent| if matches!(call.caller, Caller::Service { .. }) { agent.to_owned() } else { format!("[{agent}]") }),
+        user_agent: call
+            .user_agent
+            .as_deref()
+            .map(|agent| if matches!(call.caller, Caller::Service { .. }) { agent.to_owned() } else { format!("[{agent}]") }),
         error_code: facts.error.as_ref().map(|(code, _)| code.clone()),
         error_message: facts.error.map(|(_, message)| message),
         request_parameters: facts.parameters,

@@ -84,7 +84,8 @@ impl Service {
 /// `SerializationException` if a member has the wrong type.
 pub fn parse<I: DeserializeOwned>(input: Value) -> Result<I, ApiError> {
     let input = if input.is_null() { Value::Object(serde_json::Map::new()) } else { input };
-    serde_json::from_value(input).map_err(|error| ApiError::new("SerializationException", format!("The request could not be read: {error}")))
+    serde_json::from_value(input)
+        .map_err(|error| ApiError::new("SerializationException", format!("The request could not be read: {error}")))
 }
 
 /// Wraps a typed async function as a [`Handler`].
@@ -104,7 +105,13 @@ macro_rules! handler {
 ///
 /// # Errors
 /// The error that the caller is told; it has been recorded too.
-pub async fn run(app: &Arc<App>, service: &'static Service, operation_name: &str, call: Call, input: Value) -> Result<Value, ApiError> {
+pub async fn run(
+    app: &Arc<App>,
+    service: &'static Service,
+    operation_name: &str,
+    call: Call,
+    input: Value,
+) -> Result<Value, ApiError> {
     let operation = service.find(operation_name);
     let parameters = operation.map_or(Value::Null, |operation| (operation.parameters)(&input));
     let result = match operation {
@@ -134,8 +141,20 @@ pub async fn run(app: &Arc<App>, service: &'static Service, operation_name: &str
 ///
 /// # Errors
 /// If it could not be recorded; then that is what the caller is told.
-pub async fn refuse(app: &Arc<App>, service: &'static Service, operation_name: &str, call: &Call, error: ApiError) -> Result<(), ApiError> {
-    let outcome = Outcome { service, operation_name, operation: service.find(operation_name), parameters: Value::Null, result: Err(&error) };
+pub async fn refuse(
+    app: &Arc<App>,
+    service: &'static Service,
+    operation_name: &str,
+    call: &Call,
+    error: ApiError,
+) -> Result<(), ApiError> {
+    let outcome = Outcome {
+        service,
+        operation_name,
+        operation: service.find(operation_name),
+        parameters: Value::Null,
+        result: Err(&error),
+    };
     let event = recording::event(app, call, &outcome);
     app.intake.submit(vec![event], bytes::Bytes::new()).await.map(|_| ()).map_err(|failure| log_failure(&failure))
 }
@@ -145,9 +164,7 @@ fn unknown(service: &Service, operation: &str) -> ApiError {
         return ApiError::new(service.unsupported_code, format!("{operation} is not supported by OpenTrail yet."));
     }
     match service.version {
-        Some(version) => {
-            ApiError::new("InvalidAction", format!("Could not find operation {operation} for version {version}"))
-        }
+        Some(version) => ApiError::new("InvalidAction", format!("Could not find operation {operation} for version {version}")),
         None => ApiError::new("UnknownOperationException", format!("Unknown operation {operation}")),
     }
 }
@@ -166,8 +183,13 @@ pub(crate) fn authorise(app: &App, service: &Service, operation: &Operation, cal
     let resource = (operation.resource)(app, call, input);
     let context = call.policy_context();
     let principal = call.caller.principal();
-    let request =
-        Request { principal: &principal, action: &action, resource: &resource, resource_account: &call.account, context: &context };
+    let request = Request {
+        principal: &principal,
+        action: &action,
+        resource: &resource,
+        resource_account: &call.account,
+        context: &context,
+    };
     let policies = Policies { identity: &identity, resource: None, session: None, boundary: None };
     match opentrail_policy::decide(&request, &policies) {
         Decision::Allowed => Ok(()),

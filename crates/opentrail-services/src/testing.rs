@@ -11,7 +11,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
-use opentrail_wire::ApiError;
+use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -62,7 +62,7 @@ impl Bench {
     pub fn limited(lookup_rate: Option<f64>) -> Self {
         let dir = tempfile::tempdir().expect("temporary directory");
         let (catalog, applier) = Catalog::open(&dir.path().join("catalog.sqlite")).expect("catalog");
-        let config = LogConfig { segment_bytes: 8 * 1024 * 1024, sync: false, ..LogConfig::default() };
+        let config = LogConfig { segment_bytes: 4 * 1024 * 1024, sync: false, ..LogConfig::default() };
         let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("event log");
         let clock = Arc::new(ManualClock::new(START));
         let intake = Intake::new(log, Arc::clone(&clock) as Arc<_>);
@@ -81,6 +81,7 @@ impl Bench {
             intake,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
+            derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
         };
         Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), _dir: dir }
@@ -181,10 +182,12 @@ pub(crate) mod hostile {
     use super::Bench;
     use crate::service::Service;
     use proptest::prelude::*;
-    use serde_json::{Map, Value};
+    use proptest::test_runner::TestRunner;
+    use serde_json::{Map, Value, json};
+    use tokio::runtime::Runtime;
 
     /// JSON of any shape, with these members and texts more likely than others.
-    pub(crate) fn json(members: &'static [&'static str], texts: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    pub(crate) fn inputs(members: &'static [&'static str], texts: &'static [&'static str]) -> impl Strategy<Value = Value> {
         let name = prop_oneof![4 => prop::sample::select(members).prop_map(str::to_owned), 1 => ".{0,12}"];
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -199,12 +202,12 @@ pub(crate) mod hostile {
             move |inner| {
                 prop_oneof![
                     prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                    prop::collection::vec((name.clone(), inner), 0..8).prop_map(|members| object(members)),
+                    prop::collection::vec((name.clone(), inner), 0..8).prop_map(object),
                 ]
             }
         });
         prop_oneof![
-            8 => prop::collection::vec((name, nested.clone()), 0..10).prop_map(|members| object(members)),
+            8 => prop::collection::vec((name, nested.clone()), 0..10).prop_map(object),
             1 => nested,
         ]
     }
@@ -213,20 +216,34 @@ pub(crate) mod hostile {
         Value::Object(members.into_iter().collect::<Map<_, _>>())
     }
 
-    /// Each operation with each input: an answer or an error, and one more record either way.
-    pub(crate) fn run_all(runtime: &tokio::runtime::Runtime, bench: &Bench, service: &'static Service, inputs: &[Value]) {
-        runtime.block_on(async {
-            for operation in service.operations {
-                for input in inputs {
-                    let before = bench.app.intake.log().end();
-                    let result = bench.run(service, bench.call(), operation.name, input.clone()).await;
-                    if let Err(error) = &result {
-                        assert!(!error.is_server(), "{} {input}: {error}", operation.name);
-                    }
-                    assert!(bench.app.intake.log().end() > before, "{} {input} is recorded", operation.name);
+    /// Gives random inputs to each operation, as root and as a user, and to `more`: there is an answer or an error of
+    /// the client's, and one more record either way.
+    pub(crate) fn check(
+        service: &'static Service,
+        members: &'static [&'static str],
+        texts: &'static [&'static str],
+        more: impl Fn(&Runtime, &Bench, &Value),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        let bench = Bench::new();
+        let everything = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+        let user = runtime.block_on(bench.call_of_user("somebody", Some(everything)));
+        let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) });
+        let outcome = runner.run(&inputs(members, texts), |input| {
+            for (operation, call) in
+                service.operations.iter().flat_map(|operation| [(operation, bench.call()), (operation, user.clone())])
+            {
+                let before = bench.app.intake.log().end();
+                let result = runtime.block_on(bench.run(service, call, operation.name, input.clone()));
+                if let Err(error) = &result {
+                    prop_assert!(!error.is_server(), "{} {input}: {error}", operation.name);
                 }
+                prop_assert!(bench.app.intake.log().end() > before, "{} {input} is recorded", operation.name);
             }
+            more(&runtime, &bench, &input);
+            Ok(())
         });
+        outcome.expect("no input is too much");
         bench.records();
     }
 }

@@ -114,14 +114,14 @@ impl ChecksumAlgorithm {
 
 /// Computes a checksum while bytes pass.
 pub(crate) enum Hasher {
-    Crc(ChecksumAlgorithm, crc_fast::Digest),
+    Crc(ChecksumAlgorithm, Box<crc_fast::Digest>),
     Digest(digest::Context),
 }
 
 impl Hasher {
     pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Self {
         match (algorithm, algorithm.crc()) {
-            (_, Some(crc)) => Self::Crc(algorithm, crc_fast::Digest::new(crc)),
+            (_, Some(crc)) => Self::Crc(algorithm, Box::new(crc_fast::Digest::new(crc))),
             (ChecksumAlgorithm::Sha1, _) => Self::Digest(digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
             _ => Self::Digest(digest::Context::new(&digest::SHA256)),
         }

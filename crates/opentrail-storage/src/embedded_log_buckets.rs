@@ -146,7 +146,8 @@ fn allow(trail: &TrailBinding, bucket: &Bucket, action: &str, key: Option<&str>)
         None => format!("arn:aws:s3:::{}", bucket.name),
     };
     let principal = Principal::Service(DELIVERER.into());
-    let request = Request { principal: &principal, action, resource: &resource, resource_account: &bucket.account, context: &context };
+    let request =
+        Request { principal: &principal, action, resource: &resource, resource_account: &bucket.account, context: &context };
     let policies = Policies { resource: policy.as_ref(), ..Policies::default() };
     if decide(&request, &policies).is_allowed() { Ok(()) } else { Err(BucketFault::new("AccessDenied", "Access Denied")) }
 }

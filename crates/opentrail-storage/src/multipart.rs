@@ -72,7 +72,14 @@ impl EmbeddedStore {
     ///
     /// # Errors
     /// [`StoreError::NoSuchUpload`], or if the catalog fails.
-    pub fn stage_part(&self, lock: &ObjectLock, upload: &str, number: u32, blob: &Blob, now_ms: i64) -> Result<Staged, StoreError> {
+    pub fn stage_part(
+        &self,
+        lock: &ObjectLock,
+        upload: &str,
+        number: u32,
+        blob: &Blob,
+        now_ms: i64,
+    ) -> Result<Staged, StoreError> {
         let upload = self.upload(&lock.bucket, &lock.key, upload)?;
         let part = Part {
             upload: upload.id.clone(),

@@ -71,7 +71,8 @@ impl RemoteLogBuckets {
 
     async fn write(&self, trail: &TrailBinding, object: LogObject) -> Result<(), BucketFault> {
         let client = self.client(&trail.bucket)?;
-        let path = Path::parse(object.key.trim_end_matches('/')).map_err(|error| BucketFault::new("InvalidURI", error.to_string()))?;
+        let path =
+            Path::parse(object.key.trim_end_matches('/')).map_err(|error| BucketFault::new("InvalidURI", error.to_string()))?;
         let mut attributes = Attributes::new();
         attributes.insert(Attribute::ContentType, object.content_type.into());
         if let Some(encoding) = object.content_encoding {

@@ -145,7 +145,9 @@ async fn a_crash_before_the_submission_leaves_an_orphan_that_the_sweep_removes()
 
 fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let folders = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path());
-    folders.flat_map(|folder| std::fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("an entry").path())).collect()
+    folders
+        .flat_map(|folder| std::fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("an entry").path()))
+        .collect()
 }
 
 #[tokio::test]
@@ -202,7 +204,11 @@ async fn parts_become_an_object_with_the_multipart_etag() {
     for (number, bytes) in [(1, &b"replaced"[..]), (1, &large), (2, b"unused"), (3, b"tail")] {
         let blob = harness.blob(bytes).await;
         harness.submit(harness.store.stage_part(&lock, &upload.id, number, &blob, 0).expect("staged")).await;
-        requested.push(RequestedPart { number, etag: blob.etag(), checksum: blob.checksum(ChecksumAlgorithm::Crc32).map(Into::into) });
+        requested.push(RequestedPart {
+            number,
+            etag: blob.etag(),
+            checksum: blob.checksum(ChecksumAlgorithm::Crc32).map(Into::into),
+        });
     }
     let complete = |parts: &[usize]| {
         let parts: Vec<RequestedPart> = parts.iter().map(|index| requested[*index].clone()).collect();

@@ -85,7 +85,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "regions",
         default: "the AWS commercial regions",
-        meaning: "known regions; adding one extends every multi-region trail",
+        meaning: "known regions; adding one extends every multi-region trail; us-east-1, where global services are recorded, is always among them",
         set: set_regions,
     },
     Setting {
@@ -295,6 +295,15 @@ impl Config {
             bail!("unknown setting {key}; did you mean {}?", nearest.map_or("", |setting| setting.key));
         };
         (setting.set)(self, value).with_context(|| format!("bad value {value:?} for {key}"))
+    }
+
+    /// The regions of the setting, and the one in which global services are recorded.
+    pub fn effective_regions(&self) -> Vec<String> {
+        let mut all = self.regions.clone();
+        if !all.iter().any(|name| name == regions::GLOBAL_SERVICE_REGION) {
+            all.push(regions::GLOBAL_SERVICE_REGION.into());
+        }
+        all
     }
 
     /// Sets the account from the command line.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use opentrail_verify::{KeySet, Options, Silent, open_source};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,7 +87,7 @@ async fn show(config: &Config, running: &Running, once: bool) -> anyhow::Result<
     while started.elapsed() < SHOW {
         act(&mut client, &root, &users, round).await?;
         round += 1;
-        progress(running);
+        progress(running, round);
         sleep(Duration::from_millis(120)).await;
     }
     println!();
@@ -104,11 +104,17 @@ fn title(text: &str) {
     println!("\n== {text}");
 }
 
-fn progress(running: &Running) {
+/// One line that changes on a terminal, a line every two seconds elsewhere.
+fn progress(running: &Running, round: usize) {
+    let terminal = std::io::stdout().is_terminal();
+    if !terminal && !round.is_multiple_of(16) {
+        return;
+    }
+    let (before, after) = if terminal { ("\r", "") } else { ("", "\n") };
     let log = running.server.app.intake.log().stats();
     let delivery = running.server.delivery_stats();
     print!(
-        "\r  recorded {:>5} events   delivered {:>3} log files with {:>5} events   signed {:>3} digests ",
+        "{before}  recorded {:>5} events   delivered {:>3} log files with {:>5} events   signed {:>3} digests {after}",
         log.events, delivery.files, delivery.records, delivery.digests
     );
     let _ = std::io::stdout().flush();

@@ -15,9 +15,13 @@ use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, Sig
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Largest body of a JSON or query call: PutAuditEvents takes 1 MB of events, in JSON strings that escape.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 pub type Answer = Response<s3s::Body>;
 
@@ -35,22 +39,35 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         let request = Request::from_parts(head, s3s::Body::from(body));
         return opentrail_services::s3::serve(&server.s3, call, request).await;
     }
-    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
-        Ok(collected) => collected.to_bytes(),
+    let body = match read_body(body).await {
+        Ok(body) => body,
         Err(error) => {
-            let error = if error.is::<LengthLimitError>() {
-                ApiError::new("RequestEntityTooLargeException", "Request must be smaller than 4194304 bytes.").with_status(413)
-            } else {
-                ApiError::new("RequestTimeout", "The request body did not arrive whole.")
-            };
             return refused(&server, &detected, service_of(&detected), operation_name(&detected), &call, error).await;
         }
     };
     let request_id = call.request_id.clone();
-    let (protocol, namespace, result) = api(&server, &head, detected, call, &body).await;
+    // A task of its own: the call goes on when the client goes away, so that its lock is held until its change is applied.
+    let protocol = detected.protocol;
+    let task = tokio::spawn(async move { api(&server, &head, detected, call, &body).await });
+    let (protocol, namespace, result) = task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a call was not finished");
+        (protocol, None, Err(ApiError::new("InternalFailure", "An internal error occurred.").with_status(500)))
+    });
     match result {
         Ok(body) => encoded(ok(protocol, body, &request_id)),
         Err(error) => encoded(opentrail_wire::encode_error(protocol, namespace, &error, &request_id)),
+    }
+}
+
+async fn read_body(body: Incoming) -> Result<Bytes, ApiError> {
+    let incomplete = || ApiError::new("RequestTimeout", "The request body did not arrive whole.");
+    let collected = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+    match collected.map_err(|_| incomplete())? {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(ApiError::new("RequestEntityTooLargeException", "Request must be smaller than 4194304 bytes.").with_status(413))
+        }
+        Err(_) => Err(incomplete()),
     }
 }
 
@@ -110,15 +127,11 @@ async fn api(
         body,
     };
     let proved = authenticate(app, protocol, service.name, &signed, call.now);
-    let proved = proved.and_then(|caller| match wrong_region(server, service, &detected) {
-        Some(region) => Err((bad_scope(protocol, region), caller)),
-        None => Ok(caller),
-    });
     let failure = match proved {
         Ok(caller) => {
             call.account = caller.account().unwrap_or(&app.settings.account_id).to_owned();
             call.caller = caller;
-            malformed
+            wrong_region(server, service, &detected).map(|region| bad_scope(protocol, region)).or(malformed)
         }
         Err((error, caller)) => {
             call.caller = caller;

@@ -13,6 +13,7 @@ use opentrail_history::HistoryConfig;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::{AccessKey, App, AuthMode, Settings};
 use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
+use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -93,9 +94,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_history, stopping_history) = watch::channel(false);
     let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
 
+    let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
-        regions: config.regions.clone(),
+        regions: regions.clone(),
         auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
         lookup_rate: config.lookup_rate,
     };
@@ -107,10 +109,12 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         store,
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
+        derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
     });
     let (root_key, _) =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
+    opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
     write_credentials(&dir.join("credentials"), &root_key)?;
 
     let delivery_config = DeliveryConfig {
@@ -118,7 +122,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         max_bytes: config.delivery_max_bytes,
         digest_interval: config.digest_interval,
     };
-    let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, config.regions.clone(), delivery_config)
+    let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let server = Arc::new(Server { app, s3, delivery });

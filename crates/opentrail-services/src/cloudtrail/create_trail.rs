@@ -28,7 +28,9 @@ pub struct CreateTrailRequest {
 }
 
 /// # Errors
-/// Everything that facts 4.2, 4.4 and 4.15 list, in the order name, combination, bucket, features that are missing.
+/// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
+/// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `TrailAlreadyExistsException`,
+/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {

@@ -10,10 +10,9 @@ use opentrail_wire::ApiError;
 pub(super) fn trail_name<'a>(trail: Option<&'a str>, event_data_store: Option<&str>) -> Result<&'a str, ApiError> {
     match (trail, event_data_store) {
         (Some(trail), None) => Ok(trail),
-        (Some(_), Some(_)) => Err(ApiError::new(
-            "InvalidParameterCombinationException",
-            "Specify either TrailName or EventDataStore, not both.",
-        )),
+        (Some(_), Some(_)) => {
+            Err(ApiError::new("InvalidParameterCombinationException", "Specify either TrailName or EventDataStore, not both."))
+        }
         (None, Some(_)) => {
             Err(ApiError::new("UnsupportedOperationException", "Event data stores are not supported by OpenTrail yet."))
         }

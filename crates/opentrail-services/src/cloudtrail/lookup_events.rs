@@ -106,7 +106,8 @@ fn lookup(call: &Call, input: LookupEventsRequest, question: &str) -> Result<(Lo
     let page = match input.max_results.unwrap_or(MAX_RESULTS) {
         results @ 1..=MAX_RESULTS => usize::try_from(results).unwrap_or(1),
         results => {
-            let message = format!("A max results value of {results} is invalid. Specify max results between 1 and {MAX_RESULTS}.");
+            let message =
+                format!("A max results value of {results} is invalid. Specify max results between 1 and {MAX_RESULTS}.");
             return Err(ApiError::new("InvalidMaxResultsException", message));
         }
     };

@@ -38,8 +38,7 @@ pub(super) fn question(parts: &[&str]) -> String {
 }
 
 pub(super) fn write(question: &str, cursor: Cursor, now: OffsetDateTime) -> String {
-    let token =
-        Token { t: cursor.time, p: cursor.position, q: question.to_owned(), e: now.unix_timestamp() + LIFETIME_SECONDS };
+    let token = Token { t: cursor.time, p: cursor.position, q: question.to_owned(), e: now.unix_timestamp() + LIFETIME_SECONDS };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).expect("numbers and text always serialise"))
 }
 

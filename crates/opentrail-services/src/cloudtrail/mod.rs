@@ -86,10 +86,7 @@ const OPERATIONS: &[Operation] = &[
         parameters: list_public_keys::parameters,
         ..read("ListPublicKeys", anything, handler!(list_public_keys::list_public_keys))
     },
-    Operation {
-        parameters: lookup_events::parameters,
-        ..read("LookupEvents", anything, handler!(lookup_events::lookup_events))
-    },
+    Operation { parameters: lookup_events::parameters, ..read("LookupEvents", anything, handler!(lookup_events::lookup_events)) },
 ];
 
 const MISSING: &[&str] = &[

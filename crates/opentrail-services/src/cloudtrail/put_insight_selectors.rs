@@ -41,7 +41,8 @@ pub async fn put_insight_selectors(app: &Arc<App>, call: &Call, input: PutInsigh
     };
     if !selectors.is_empty() {
         selectors.into_iter().try_for_each(check)?;
-        let message = "CloudTrail Insights is not supported by OpenTrail yet: only an empty list of InsightSelectors is accepted.";
+        let message =
+            "CloudTrail Insights is not supported by OpenTrail yet: only an empty list of InsightSelectors is accepted.";
         return Err(ApiError::new("UnsupportedOperationException", message));
     }
     let mut changes = Changes::new();

@@ -96,7 +96,12 @@ struct Identity<'a> {
 ///
 /// # Errors
 /// The first thing that is wrong with the event.
-pub(super) fn stored_record(envelope: &Envelope<'_>, event_id: &str, text: &str, checksum: Option<&str>) -> Result<Vec<u8>, Fault> {
+pub(super) fn stored_record(
+    envelope: &Envelope<'_>,
+    event_id: &str,
+    text: &str,
+    checksum: Option<&str>,
+) -> Result<Vec<u8>, Fault> {
     if text.len() > MAX_RECORD_BYTES {
         return Err(fault("FieldTooLong", "eventData is longer than 256 KB."));
     }
@@ -275,11 +280,7 @@ mod tests {
 
     #[test]
     fn minifying_keeps_the_value() {
-        for text in [
-            r#"{"a":1}"#,
-            "{ \"a\" : [ 1 , 2 ] ,\n\t\"b\\\" c\" : \" x \\\\\" }",
-            r#"{"é \\\" ":  {  } , "b":[ ]}"#,
-        ] {
+        for text in [r#"{"a":1}"#, "{ \"a\" : [ 1 , 2 ] ,\n\t\"b\\\" c\" : \" x \\\\\" }", r#"{"é \\\" ":  {  } , "b":[ ]}"#] {
             let mut out = String::new();
             append_minified(&mut out, text).expect("shallow");
             let (value, expect): (Value, Value) =

@@ -1,8 +1,8 @@
 //! PutAuditEvents: up to a hundred events from outside, each taken or refused by itself.
 
+use super::SERVICE;
 use super::channel;
 use super::event::{self, Envelope, Fault};
-use super::SERVICE;
 use crate::app::{App, log_failure};
 use crate::call::Call;
 use crate::recording::{self, Outcome};

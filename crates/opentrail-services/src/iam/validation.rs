@@ -16,7 +16,8 @@ const DEFAULT_PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 
 pub(super) fn broken(value: &str, member: &str, constraint: &str) -> ApiError {
-    let message = format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}");
+    let message =
+        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}");
     ApiError::new("ValidationError", message)
 }
 

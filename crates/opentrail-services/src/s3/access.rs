@@ -148,14 +148,24 @@ fn identity_policies(exchange: &Exchange, caller: &Caller) -> S3Result<Vec<Polic
 fn context(exchange: &Exchange, call: &Call, bucket: Option<&Bucket>) -> RequestContext {
     let mut context = call.policy_context();
     if let Some(bucket) = bucket {
-        context = context.with("aws:ResourceAccount", bucket.account.as_str()).with("s3:ResourceAccount", bucket.account.as_str());
+        context =
+            context.with("aws:ResourceAccount", bucket.account.as_str()).with("s3:ResourceAccount", bucket.account.as_str());
     }
-    for (parameter, key) in [("prefix", "s3:prefix"), ("delimiter", "s3:delimiter"), ("max-keys", "s3:max-keys"), ("versionId", "s3:VersionId")] {
+    for (parameter, key) in
+        [("prefix", "s3:prefix"), ("delimiter", "s3:delimiter"), ("max-keys", "s3:max-keys"), ("versionId", "s3:VersionId")]
+    {
         if let Some(value) = exchange.parameter(parameter) {
             context = context.with(key, value);
         }
     }
-    for header in ["x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-server-side-encryption", "x-amz-storage-class"] {
+    for header in [
+        "x-amz-acl",
+        "x-amz-content-sha256",
+        "x-amz-copy-source",
+        "x-amz-metadata-directive",
+        "x-amz-server-side-encryption",
+        "x-amz-storage-class",
+    ] {
         if let Some(value) = exchange.header(header) {
             context = context.with(&format!("s3:{header}"), value);
         }

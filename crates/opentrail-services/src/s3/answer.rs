@@ -130,7 +130,9 @@ fn in_aws_words(
     status: StatusCode,
     message: Option<String>,
 ) -> (String, StatusCode, Option<String>) {
-    let to = |code: &str, status: StatusCode, message: &str| (code.to_owned(), status, (!message.is_empty()).then(|| message.to_owned()));
+    let to = |code: &str, status: StatusCode, message: &str| {
+        (code.to_owned(), status, (!message.is_empty()).then(|| message.to_owned()))
+    };
     let text = message.as_deref().unwrap_or("");
     match (code.as_str(), text) {
         ("InvalidRequest", "invalid header: authorization") => to("AuthorizationHeaderMalformed", StatusCode::BAD_REQUEST, ""),
@@ -162,8 +164,13 @@ fn in_aws_words(
 fn details(exchange: &Exchange, code: &str) -> Vec<(&'static str, String)> {
     let bucket = || exchange.bucket.clone().unwrap_or_default();
     match code {
-        "NoSuchBucket" | "BucketNotEmpty" | "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" | "InvalidBucketName"
-        | "NoSuchBucketPolicy" | "NoSuchTagSet" => vec![("BucketName", bucket())],
+        "NoSuchBucket"
+        | "BucketNotEmpty"
+        | "BucketAlreadyExists"
+        | "BucketAlreadyOwnedByYou"
+        | "InvalidBucketName"
+        | "NoSuchBucketPolicy"
+        | "NoSuchTagSet" => vec![("BucketName", bucket())],
         "NoSuchKey" => vec![("Key", exchange.key.clone().unwrap_or_default())],
         "NoSuchUpload" => vec![("UploadId", exchange.parameter("uploadId").unwrap_or("").to_owned())],
         "MethodNotAllowed" => vec![("Method", exchange.method.to_string()), ("ResourceType", "OBJECT".into())],
@@ -195,7 +202,8 @@ fn element(xml: &str, name: &str) -> Option<String> {
 }
 
 fn escape(text: &str) -> String {
-    let printable: String = text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect();
+    let printable: String =
+        text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect();
     printable.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -69,6 +69,13 @@ pub fn catalog_fault(error: &opentrail_catalog::CatalogError) -> S3Error {
 /// # Errors
 /// If the request is refused.
 pub fn screen(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<Body>> {
+    // Forms would be read whole, before anything is known of who sent them.
+    if exchange
+        .header("content-type")
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+    {
+        return Err(fault::not_implemented("uploads by HTML form"));
+    }
     let counter = Arc::clone(&exchange.bytes_in);
     let request = request.map(|inner| Body::http_body_unsync(CountedBody { inner, counter }));
     if exchange.context.auth_mode == AuthMode::AcceptAny {
@@ -80,6 +87,7 @@ pub fn screen(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<B
     if exchange.header("x-amz-security-token").is_some() || exchange.parameter("X-Amz-Security-Token").is_some() {
         return Err(fault::custom("InvalidToken", 400, "The provided token is malformed or otherwise invalid."));
     }
+    check_service(exchange)?;
     match exchange.signing {
         Signing::V2Header => check_v2_date(exchange)?,
         Signing::V4Header => check_signed_headers(exchange, signed_headers_of_authorization(exchange))?,
@@ -90,6 +98,21 @@ pub fn screen(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<B
         Signing::None | Signing::V2Query => {}
     }
     Ok(request)
+}
+
+/// A signature made for another service is not one for this, though `s3s` would take that of STS.
+fn check_service(exchange: &Exchange) -> S3Result<()> {
+    let in_header = exchange.header("authorization").and_then(|value| value.split_once("Credential=")).map(|(_, rest)| rest);
+    let scope = exchange.parameter("X-Amz-Credential").or(in_header.and_then(|rest| rest.split(',').next()));
+    let service = scope.and_then(|scope| scope.split('/').nth(3));
+    match service {
+        Some(service) if service != "s3" => Err(fault::custom(
+            if in_header.is_some() { "AuthorizationHeaderMalformed" } else { "AuthorizationQueryParametersError" },
+            400,
+            format!("The authorization header is malformed; incorrect service \"{service}\". This endpoint belongs to \"s3\"."),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn signed_headers_of_authorization(exchange: &Exchange) -> Option<&str> {
@@ -117,9 +140,9 @@ fn check_signed_headers(exchange: &Exchange, signed: Option<&str>) -> S3Result<(
 fn check_expiry_bounds(exchange: &Exchange) -> S3Result<()> {
     let fault = |message: &str| Err(fault::custom("AuthorizationQueryParametersError", 400, message));
     match exchange.parameter("X-Amz-Expires").map(str::parse::<i64>) {
-        Some(Ok(seconds)) if seconds > 604_800 => {
-            fault("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
-        }
+        Some(Ok(seconds)) if seconds > 604_800 => fault(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
+        ),
         Some(Ok(seconds)) if seconds < 0 => fault("X-Amz-Expires must be non-negative"),
         Some(Err(_)) => fault("X-Amz-Expires should be a number"),
         _ => Ok(()),

@@ -46,7 +46,8 @@ pub async fn create(context: &S3Context, req: S3Request<CreateBucketInput>) -> S
         return Err(s3_error!(TooManyBuckets, "You have attempted to create more buckets than allowed"));
     }
     let region = constraint.unwrap_or_else(|| call.region.clone());
-    let bucket = Bucket { name: name.clone(), account, region, created_ms: exchange.now_ms(), policy: None, tags: BTreeMap::new() };
+    let bucket =
+        Bucket { name: name.clone(), account, region, created_ms: exchange.now_ms(), policy: None, tags: BTreeMap::new() };
     let mut staged = Staged::default();
     staged.changes.put(&bucket);
     exchange.set_bucket(bucket);
@@ -73,7 +74,11 @@ fn refuse_existing(existing: &Bucket, account: &str, region: &str) -> S3Result<S
     ))
 }
 
-fn location_constraint(exchange: &Exchange, configuration: Option<&CreateBucketConfiguration>, region: &str) -> S3Result<Option<String>> {
+fn location_constraint(
+    exchange: &Exchange,
+    configuration: Option<&CreateBucketConfiguration>,
+    region: &str,
+) -> S3Result<Option<String>> {
     let Some(configuration) = configuration else { return Ok(None) };
     if configuration.location.is_some() || configuration.bucket.is_some() {
         return Err(fault::not_implemented("directory buckets"));
@@ -83,7 +88,8 @@ fn location_constraint(exchange: &Exchange, configuration: Option<&CreateBucketC
     };
     exchange.add_parameter("CreateBucketConfiguration", json!({"LocationConstraint": constraint}));
     let constraint = if constraint == "EU" { "eu-west-1".to_owned() } else { constraint };
-    let is_region = (1..=64).contains(&constraint.len()) && constraint.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_region = (1..=64).contains(&constraint.len())
+        && constraint.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !is_region {
         return Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"));
     }
@@ -91,7 +97,9 @@ fn location_constraint(exchange: &Exchange, configuration: Option<&CreateBucketC
         return Err(fault::custom(
             "IllegalLocationConstraintException",
             400,
-            format!("The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."),
+            format!(
+                "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."
+            ),
         ));
     }
     Ok(Some(constraint))
@@ -125,9 +133,10 @@ pub fn list(context: &S3Context, req: &S3Request<ListBucketsInput>) -> S3Result<
     let input = &req.input;
     let limit = match input.max_buckets {
         None => MAX_BUCKETS,
-        Some(limit) => usize::try_from(limit).ok().filter(|limit| (1..=MAX_BUCKETS).contains(limit)).ok_or_else(|| {
-            fault::invalid_argument("Argument max-buckets must be an integer between 1 and 10000")
-        })?,
+        Some(limit) => usize::try_from(limit)
+            .ok()
+            .filter(|limit| (1..=MAX_BUCKETS).contains(limit))
+            .ok_or_else(|| fault::invalid_argument("Argument max-buckets must be an integer between 1 and 10000"))?,
     };
     let prefix = input.prefix.as_deref().unwrap_or("");
     let mut buckets = context.store.buckets_of(account).map_err(fault::of_store)?;
@@ -190,10 +199,7 @@ pub async fn put_acl(req: S3Request<PutBucketAclInput>) -> S3Result<S3Response<P
     if let Some(policy) = &req.input.access_control_policy {
         refuse_foreign_grants(policy, &bucket.account)?;
     } else if req.input.acl.is_none() {
-        return Err(S3Error::with_message(
-            S3ErrorCode::MissingSecurityHeader,
-            "Your request was missing a required header",
-        ));
+        return Err(S3Error::with_message(S3ErrorCode::MissingSecurityHeader, "Your request was missing a required header"));
     }
     exchange.commit(Staged::default(), &[], Value::Null).await?;
     Ok(S3Response::new(PutBucketAclOutput {}))

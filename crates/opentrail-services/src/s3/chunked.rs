@@ -165,11 +165,13 @@ impl ByteStream for Decoder {
 mod tests {
     use super::*;
 
-    fn check(pieces: &[&'static str], length: u64, expect: Result<(&str, Option<&str>), ()>) {
-        let stream = futures::stream::iter(pieces.iter().map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))).collect::<Vec<_>>());
+    async fn check(pieces: &[&'static str], length: u64, expect: Result<(&str, Option<&str>), ()>) {
+        let stream = futures::stream::iter(
+            pieces.iter().map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))).collect::<Vec<_>>(),
+        );
         let trailers: Arc<Mutex<HeaderMap>> = Arc::default();
         let body = Body::from(DynByteStream::from(s3s::dto::StreamingBlob::wrap(stream)));
-        let decoded = futures::executor::block_on(decode(body, length, Arc::clone(&trailers)).collect::<Vec<_>>());
+        let decoded = decode(body, length, Arc::clone(&trailers)).collect::<Vec<_>>().await;
         let joined: Result<Vec<Bytes>, _> = decoded.into_iter().collect();
         let trailers = trailers.lock().expect("not poisoned");
         let trailer = trailers.get("x-amz-checksum-crc32").map(|value| value.to_str().expect("text"));
@@ -183,21 +185,31 @@ mod tests {
         }
     }
 
-    #[test]
-    fn chunks_come_out_whole_however_they_are_cut() {
+    #[tokio::test]
+    async fn chunks_come_out_whole_however_they_are_cut() {
         let observed = "6\r\nhello\n\r\n0\r\nx-amz-checksum-crc32:NjowIA==\r\n\r\n";
-        check(&[observed], 6, Ok(("hello\n", Some("NjowIA=="))));
-        check(&["6\r", "\nhel", "lo\n\r", "\n0\r\nx-amz-checksum-", "crc32:NjowIA==\r\n\r\n"], 6, Ok(("hello\n", Some("NjowIA=="))));
-        check(&["3;chunk-signature=ab\r\nabc\r\n2;chunk-signature=cd\r\nde\r\n0;chunk-signature=ef\r\n\r\n"], 5, Ok(("abcde", None)));
-        check(&["0\r\n\r\n"], 0, Ok(("", None)));
+        check(&[observed], 6, Ok(("hello\n", Some("NjowIA==")))).await;
+        check(
+            &["6\r", "\nhel", "lo\n\r", "\n0\r\nx-amz-checksum-", "crc32:NjowIA==\r\n\r\n"],
+            6,
+            Ok(("hello\n", Some("NjowIA=="))),
+        )
+        .await;
+        check(
+            &["3;chunk-signature=ab\r\nabc\r\n2;chunk-signature=cd\r\nde\r\n0;chunk-signature=ef\r\n\r\n"],
+            5,
+            Ok(("abcde", None)),
+        )
+        .await;
+        check(&["0\r\n\r\n"], 0, Ok(("", None))).await;
     }
 
-    #[test]
-    fn broken_chunks_are_errors() {
-        check(&["6\r\nhel"], 6, Err(()));
-        check(&["6\r\nhello\n\r\n0\r\n\r\n"], 7, Err(()));
-        check(&["6\r\nhello\n\r\n0\r\n\r\n"], 5, Err(()));
-        check(&["zz\r\nhello"], 5, Err(()));
-        check(&["3\r\nabcdef\r\n"], 6, Err(()));
+    #[tokio::test]
+    async fn broken_chunks_are_errors() {
+        check(&["6\r\nhel"], 6, Err(())).await;
+        check(&["6\r\nhello\n\r\n0\r\n\r\n"], 7, Err(())).await;
+        check(&["6\r\nhello\n\r\n0\r\n\r\n"], 5, Err(())).await;
+        check(&["zz\r\nhello"], 5, Err(())).await;
+        check(&["3\r\nabcdef\r\n"], 6, Err(())).await;
     }
 }

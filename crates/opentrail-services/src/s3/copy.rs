@@ -42,7 +42,9 @@ async fn copy_bytes(
     checksum: Option<ChecksumAlgorithm>,
 ) -> S3Result<Blob> {
     if range.end - range.start > MAX_BLOB_BYTES {
-        return Err(fault::invalid_request("The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"));
+        return Err(fault::invalid_request(
+            "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120",
+        ));
     }
     let algorithms: Vec<ChecksumAlgorithm> = checksum.into_iter().collect();
     let mut writer = context.store.write_blob(&algorithms).await.map_err(fault::of_store)?;

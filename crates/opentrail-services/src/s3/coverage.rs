@@ -11,7 +11,8 @@ pub struct Coverage {
 
 /// The operations known, sorted into what is there and what is not.
 pub fn coverage() -> Coverage {
-    let implemented: Vec<String> = handler::IMPLEMENTED.iter().map(|name| operation::recorded_name(&pascal_case(name)).to_owned()).collect();
+    let implemented: Vec<String> =
+        handler::IMPLEMENTED.iter().map(|name| operation::recorded_name(&pascal_case(name)).to_owned()).collect();
     let (implemented, missing) = operation::names().partition(|name| implemented.iter().any(|known| known == name));
     Coverage { implemented, missing }
 }

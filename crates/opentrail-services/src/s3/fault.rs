@@ -6,7 +6,8 @@ use s3s::{S3Error, S3ErrorCode, s3_error};
 
 /// An error whose code `s3s` does not know, or knows under another status.
 pub fn custom(code: &'static str, status: u16, message: impl Into<String>) -> S3Error {
-    let mut error = S3Error::with_message(S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError), message.into());
+    let mut error =
+        S3Error::with_message(S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError), message.into());
     if let Ok(status) = http::StatusCode::from_u16(status) {
         error.set_status_code(status);
     }
@@ -50,10 +51,9 @@ pub fn of_store(error: StoreError) -> S3Error {
             InvalidPart,
             "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
         ),
-        StoreError::InvalidPartOrder => s3_error!(
-            InvalidPartOrder,
-            "The list of parts was not in ascending order. Parts must be ordered by part number."
-        ),
+        StoreError::InvalidPartOrder => {
+            s3_error!(InvalidPartOrder, "The list of parts was not in ascending order. Parts must be ordered by part number.")
+        }
         StoreError::PartTooSmall { .. } => {
             s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size")
         }

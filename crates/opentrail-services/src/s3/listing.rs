@@ -49,13 +49,17 @@ impl Encoding {
 /// If it is negative.
 pub fn limit(requested: Option<i32>, name: &str) -> S3Result<usize> {
     let requested = requested.map_or(Ok(MAX_ENTRIES), usize::try_from);
-    let requested = requested.map_err(|_| fault::invalid_argument(format!("Argument {name} must be an integer between 0 and 2147483647")))?;
+    let requested =
+        requested.map_err(|_| fault::invalid_argument(format!("Argument {name} must be an integer between 0 and 2147483647")))?;
     Ok(requested.min(MAX_ENTRIES))
 }
 
 fn contents(listing: &Listing, encoding: Encoding, owner: Option<&Owner>) -> Option<Vec<Object>> {
     let entry = |object: &opentrail_storage::Object| Object {
-        checksum_algorithm: object.checksum.as_ref().map(|checksum| vec![ChecksumAlgorithm::from(checksum.algorithm.name().to_owned())]),
+        checksum_algorithm: object
+            .checksum
+            .as_ref()
+            .map(|checksum| vec![ChecksumAlgorithm::from(checksum.algorithm.name().to_owned())]),
         checksum_type: object.checksum.as_ref().map(|checksum| checksum_type(checksum.kind)),
         e_tag: Some(etag(object)),
         key: Some(encoding.text(&object.key)),

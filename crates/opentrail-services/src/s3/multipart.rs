@@ -6,9 +6,7 @@ use super::exchange::Exchange;
 use super::listing::{Encoding, limit};
 use super::object::{self, checksum_type, etag, set_checksum};
 use super::{copy, fault, upload};
-use opentrail_storage::{
-    Blob, ChecksumAlgorithm as Algorithm, ChecksumType as StoredType, MAX_PARTS, RequestedPart, Upload,
-};
+use opentrail_storage::{Blob, ChecksumAlgorithm as Algorithm, ChecksumType as StoredType, MAX_PARTS, RequestedPart, Upload};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use serde_json::{Value, json};
@@ -50,11 +48,16 @@ fn wanted_checksum(input: &CreateMultipartUploadInput) -> S3Result<Option<(Algor
     let algorithm = copy::checksum_algorithm(input.checksum_algorithm.as_ref())?;
     let kind = input.checksum_type.as_ref().map(ChecksumType::as_str);
     let refused = |algorithm: Algorithm, kind: &str| {
-        fault::invalid_request(format!("The {kind} checksum type cannot be used with the {} checksum algorithm.", algorithm.name()))
+        fault::invalid_request(format!(
+            "The {kind} checksum type cannot be used with the {} checksum algorithm.",
+            algorithm.name()
+        ))
     };
     match (algorithm, kind) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(fault::invalid_request("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")),
+        (None, Some(_)) => Err(fault::invalid_request(
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+        )),
         (Some(Algorithm::Crc64nvme), Some(ChecksumType::COMPOSITE)) => Err(refused(Algorithm::Crc64nvme, "COMPOSITE")),
         (Some(algorithm), Some(ChecksumType::FULL_OBJECT)) if !algorithm.combines() => Err(refused(algorithm, "FULL_OBJECT")),
         (Some(algorithm), Some(ChecksumType::FULL_OBJECT)) => Ok(Some((algorithm, StoredType::FullObject))),
@@ -93,7 +96,7 @@ pub async fn store_part(context: &S3Context, exchange: &Exchange, upload: &Uploa
     let lock = context.store.lock_object(&upload.bucket, &upload.key).await;
     let staged = context.store.stage_part(&lock, &upload.id, number, blob, exchange.now_ms());
     let staged = staged.inspect_err(|_| context.store.discard([&blob.id])).map_err(fault::of_store)?;
-    exchange.commit(staged, &[blob.id.clone()], Value::Null).await
+    exchange.commit(staged, std::slice::from_ref(&blob.id), Value::Null).await
 }
 
 type Completed = S3Result<S3Response<CompleteMultipartUploadOutput>>;
@@ -107,7 +110,10 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     let requested: Vec<RequestedPart> = parts.iter().map(|part| requested_part(part, algorithm)).collect::<S3Result<_>>()?;
     if requested.is_empty() {
-        return Err(s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema"));
+        return Err(s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        ));
     }
     let staged = context.store.stage_completion(&lock, &upload.id, &requested, exchange.now_ms());
     let (object, staged) = staged.map_err(fault::of_store)?;
@@ -117,7 +123,8 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
     check_whole(&exchange, &object)?;
     object::check_write(context, &object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let location = format!("http://{}/{}/{}", exchange.call.host.as_deref().unwrap_or("localhost"), object.bucket, object.key);
-    let elements = json!({"location": location, "bucket": object.bucket, "key": object.key, "eTag": format!("\"{}\"", object.etag)});
+    let elements =
+        json!({"location": location, "bucket": object.bucket, "key": object.key, "eTag": format!("\"{}\"", object.etag)});
     exchange.commit(staged, &[], elements).await?;
     let mut output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
@@ -147,9 +154,8 @@ fn check_whole(exchange: &Exchange, object: &opentrail_storage::Object) -> S3Res
 }
 
 fn requested_part(part: &CompletedPart, algorithm: Option<Algorithm>) -> S3Result<RequestedPart> {
-    let malformed = || {
-        s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
-    };
+    let malformed =
+        || s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
     let checksum = match algorithm {
         None => None,
         Some(Algorithm::Crc32) => part.checksum_crc32.clone(),
@@ -223,7 +229,10 @@ pub fn parts(context: &S3Context, req: &S3Request<ListPartsInput>) -> S3Result<S
     }))
 }
 
-pub fn uploads(context: &S3Context, req: &S3Request<ListMultipartUploadsInput>) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+pub fn uploads(
+    context: &S3Context,
+    req: &S3Request<ListMultipartUploadsInput>,
+) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
     let exchange = Exchange::of(&req.extensions)?;
     let bucket = existing(&exchange)?;
     let input = &req.input;

@@ -189,7 +189,8 @@ fn wanted_range(object: &Object, range: Option<&Range>, part: Option<i32>) -> S3
         (Some(_), Some(_)) => Err(fault::invalid_request("Cannot specify both Range header and partNumber query parameter")),
         (None, None) => Ok((0..object.size, false)),
         (Some(range), None) => {
-            let range = range.check(object.size).map_err(|_| s3_error!(InvalidRange, "The requested range is not satisfiable"))?;
+            let range =
+                range.check(object.size).map_err(|_| s3_error!(InvalidRange, "The requested range is not satisfiable"))?;
             Ok((range, true))
         }
         (None, Some(number)) => {

@@ -157,7 +157,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The operation that a request's head asks for.
 pub fn find(method: &Method, scope: Scope, has_parameter: impl Fn(&str) -> bool, is_copy: bool) -> &'static S3Operation {
     let found = OPERATIONS.iter().find(|operation| {
-        operation.method == *method && operation.scope == scope && (operation.marker.is_empty() || has_parameter(operation.marker))
+        operation.method == *method
+            && operation.scope == scope
+            && (operation.marker.is_empty() || has_parameter(operation.marker))
     });
     match found {
         Some(operation) => operation,

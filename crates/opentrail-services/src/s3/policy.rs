@@ -4,21 +4,32 @@ use super::S3Context;
 use super::bucket::existing;
 use super::exchange::Exchange;
 use super::fault;
-use opentrail_policy::{Policies, PolicyDocument, PolicyKind, Principal, Request, RequestContext, decide, parse_bucket_policy};
+use opentrail_policy::parse_bucket_policy;
 use opentrail_storage::{Bucket, ChecksumAlgorithm, Staged};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// What makes a bucket public if anybody may do it.
-const PUBLIC_PROBES: &[(&str, &str)] = &[
-    ("s3:GetObject", "/any"),
-    ("s3:PutObject", "/any"),
-    ("s3:DeleteObject", "/any"),
-    ("s3:ListBucket", ""),
-    ("s3:GetBucketAcl", ""),
-    ("s3:PutBucketPolicy", ""),
+/// Condition keys that hold a statement to callers who can be told apart; with any other it stays public.
+///
+/// Source: Amazon S3 User Guide, "The meaning of public".
+const NARROWING_KEYS: &[&str] = &[
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourceorgid",
+    "aws:sourceowner",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:userid",
+    "s3:dataaccesspointaccount",
+    "s3:dataaccesspointarn",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
 ];
 
 /// Changes one setting of a bucket under its lock.
@@ -73,7 +84,10 @@ fn no_policy() -> s3s::S3Error {
     fault::custom("NoSuchBucketPolicy", 404, "The bucket policy does not exist")
 }
 
-pub async fn delete(context: &S3Context, req: S3Request<DeleteBucketPolicyInput>) -> S3Result<S3Response<DeleteBucketPolicyOutput>> {
+pub async fn delete(
+    context: &S3Context,
+    req: S3Request<DeleteBucketPolicyInput>,
+) -> S3Result<S3Response<DeleteBucketPolicyOutput>> {
     let exchange = Exchange::of(&req.extensions)?;
     change(context, &exchange, |bucket| bucket.policy = None).await?;
     Ok(S3Response::with_status(DeleteBucketPolicyOutput {}, http::StatusCode::NO_CONTENT))
@@ -82,21 +96,20 @@ pub async fn delete(context: &S3Context, req: S3Request<DeleteBucketPolicyInput>
 pub fn status(req: &S3Request<GetBucketPolicyStatusInput>) -> S3Result<S3Response<GetBucketPolicyStatusOutput>> {
     let bucket = existing(&*Exchange::of(&req.extensions)?)?;
     let policy = bucket.policy.as_deref().ok_or_else(no_policy)?;
-    let is_public = PolicyDocument::parse(policy, PolicyKind::Resource).is_ok_and(|document| is_public(&bucket, &document));
-    Ok(S3Response::new(GetBucketPolicyStatusOutput { policy_status: Some(PolicyStatus { is_public: Some(is_public) }) }))
+    let document: Value = serde_json::from_str(policy).unwrap_or_default();
+    let status = PolicyStatus { is_public: Some(items(&document["Statement"]).any(is_public)) };
+    Ok(S3Response::new(GetBucketPolicyStatusOutput { policy_status: Some(status) }))
 }
 
-fn is_public(bucket: &Bucket, document: &PolicyDocument) -> bool {
-    let context = RequestContext::new();
-    PUBLIC_PROBES.iter().any(|(action, suffix)| {
-        let resource = format!("arn:aws:s3:::{}{suffix}", bucket.name);
-        let request = Request {
-            principal: &Principal::Anonymous,
-            action,
-            resource: &resource,
-            resource_account: &bucket.account,
-            context: &context,
-        };
-        decide(&request, &Policies { resource: Some(document), ..Policies::default() }).is_allowed()
-    })
+/// One value or a list of them, as policies have it.
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter()
+}
+
+fn is_public(statement: &Value) -> bool {
+    let principal = &statement["Principal"];
+    let everyone = principal == "*" || items(&principal["AWS"]).any(|entry| entry == "*") || !statement["NotPrincipal"].is_null();
+    let operators = statement["Condition"].as_object().into_iter().flat_map(|operators| operators.values());
+    let mut keys = operators.filter_map(Value::as_object).flat_map(|keys| keys.keys());
+    statement["Effect"] == "Allow" && everyone && !keys.any(|key| NARROWING_KEYS.contains(&key.to_ascii_lowercase().as_str()))
 }

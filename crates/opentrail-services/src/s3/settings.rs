@@ -22,7 +22,10 @@ pub fn tags(req: &S3Request<GetBucketTaggingInput>) -> S3Result<S3Response<GetBu
     Ok(S3Response::new(GetBucketTaggingOutput { tag_set: bucket.tags.iter().map(tag).collect() }))
 }
 
-pub async fn put_tags(context: &S3Context, req: S3Request<PutBucketTaggingInput>) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+pub async fn put_tags(
+    context: &S3Context,
+    req: S3Request<PutBucketTaggingInput>,
+) -> S3Result<S3Response<PutBucketTaggingOutput>> {
     let exchange = Exchange::of(&req.extensions)?;
     let mut tags = BTreeMap::new();
     for tag in req.input.tagging.tag_set {

@@ -97,7 +97,10 @@ fn intake(args: &IntakeArgs, batch: usize) -> anyhow::Result<f64> {
     });
     drop(intake);
     log.close();
-    std::fs::remove_dir_all(&dir)?;
+    // A spare segment may still be on its way.
+    while std::fs::remove_dir_all(&dir).is_err() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     Ok(rate * batch as f64)
 }
 

@@ -48,7 +48,10 @@ async fn events_are_found_by_one_attribute_newest_first() {
         assert_eq!(names(&lookup(&bench, by(key, value)).await), expect, "{key}");
     }
     let recorded = bench.last_record();
-    assert_eq!(recorded["requestParameters"]["lookupAttributes"], json!([{"attributeKey": "ReadOnly", "attributeValue": "false"}]));
+    assert_eq!(
+        recorded["requestParameters"]["lookupAttributes"],
+        json!([{"attributeKey": "ReadOnly", "attributeValue": "false"}])
+    );
     assert_eq!((&recorded["readOnly"], &recorded["responseElements"]), (&json!(true), &Value::Null));
 }
 
@@ -124,7 +127,10 @@ async fn wrong_questions_are_told_apart() {
         (by("EventName", &long), attributes),
         (by("EventName", &spaces), attributes),
         (json!({"LookupAttributes": [{"AttributeKey": "EventId", "AttributeValue": "a"}, {}]}), attributes),
-        (json!({"EventCategory": "insight", "LookupAttributes": [{"AttributeKey": "Username", "AttributeValue": "a"}]}), attributes),
+        (
+            json!({"EventCategory": "insight", "LookupAttributes": [{"AttributeKey": "Username", "AttributeValue": "a"}]}),
+            attributes,
+        ),
         (json!({"StartTime": 1e300}), "SerializationException"),
     ] {
         refused_as(&bench, "us-east-1", "LookupEvents", input, code).await;
@@ -148,7 +154,7 @@ async fn two_lookups_a_second() {
 async fn public_keys_of_the_region_in_one_answer() {
     let bench = Bench::new();
     assert_eq!(ok(&bench, "us-east-1", "ListPublicKeys", json!({})).await, json!({"PublicKeyList": []}));
-    let key = bench.app.signing_keys.current("us-east-1").await.expect("a key");
+    let key = bench.app.signing_keys.current("us-east-1", crate::testing::ACCOUNT).await.expect("a key");
     let expect = json!([{
         "Value": key.value, "Fingerprint": key.fingerprint,
         "ValidityStartTime": key.valid_from.unix_timestamp(), "ValidityEndTime": key.valid_to.unix_timestamp(),

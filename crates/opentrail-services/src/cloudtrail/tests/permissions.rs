@@ -12,7 +12,9 @@ async fn names_and_arns_are_judged_alike() {
     create(&bench, "us-east-1", "mine").await;
     create(&bench, "us-east-1", "other").await;
     let call = bench.call_of_user("alice", allow("cloudtrail:*", &arn("us-east-1", "mine"))).await;
-    for (given, allowed) in [("mine", true), (&arn("us-east-1", "mine"), true), ("other", false), (&arn("us-east-1", "other"), false)] {
+    for (given, allowed) in
+        [("mine", true), (&arn("us-east-1", "mine"), true), ("other", false), (&arn("us-east-1", "other"), false)]
+    {
         let result = bench.run(&SERVICE, call.clone(), "StartLogging", json!({"Name": given})).await;
         assert_eq!(result.is_ok(), allowed, "{given}");
         let result = bench.run(&SERVICE, call.clone(), "GetEventSelectors", json!({"TrailName": given})).await;

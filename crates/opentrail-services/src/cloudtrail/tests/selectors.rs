@@ -66,7 +66,8 @@ async fn wrong_selectors_are_refused_in_the_model_s_words() {
     for wrong in [json!([{"ReadWriteType": "Sometimes"}]), json!("x"), json!([7]), json!([{}, {}, {}, {}, {}, {}])] {
         refused_as(&bench, "us-east-1", "PutEventSelectors", json!({"TrailName": "main", "EventSelectors": wrong}), CODE).await;
     }
-    refused_as(&bench, "us-east-1", "PutEventSelectors", json!({"TrailName": "main", "AdvancedEventSelectors": [{}]}), CODE).await;
+    refused_as(&bench, "us-east-1", "PutEventSelectors", json!({"TrailName": "main", "AdvancedEventSelectors": [{}]}), CODE)
+        .await;
 }
 
 #[tokio::test]
@@ -76,7 +77,8 @@ async fn insights_can_be_off_and_nothing_else() {
     let off = ok(&bench, "us-east-1", "PutInsightSelectors", json!({"TrailName": "main", "InsightSelectors": []})).await;
     assert_eq!(off, json!({"TrailARN": arn("us-east-1", "main"), "InsightSelectors": []}));
     let message = "Trail main does not have Insights enabled. Edit the trail settings to enable Insights, and then try the operation again.";
-    refused(&bench, "us-east-1", "GetInsightSelectors", json!({"TrailName": "main"}), "InsightNotEnabledException", message).await;
+    refused(&bench, "us-east-1", "GetInsightSelectors", json!({"TrailName": "main"}), "InsightNotEnabledException", message)
+        .await;
     let cases = [
         (json!([{"InsightType": "ApiCallRateInsight"}]), "UnsupportedOperationException"),
         (json!([{"InsightType": "Guess"}]), "InvalidInsightSelectorsException"),

@@ -28,7 +28,8 @@ async fn buckets_and_prefixes() {
     }
     // Names are looked at before the bucket is asked.
     assert_eq!(bench.buckets.checked.lock().expect("no panic").len(), 2);
-    let output = ok(&bench, "us-east-1", "CreateTrail", json!({"Name": "main", "S3BucketName": "logs", "S3KeyPrefix": "a/b"})).await;
+    let output =
+        ok(&bench, "us-east-1", "CreateTrail", json!({"Name": "main", "S3BucketName": "logs", "S3KeyPrefix": "a/b"})).await;
     assert_eq!(output["S3KeyPrefix"], "a/b");
 }
 
@@ -59,7 +60,11 @@ async fn what_cannot_be_honoured_is_refused() {
         ),
         (json!({"KmsKeyId": "alias/x"}), "KmsKeyNotFoundException", "KMS key alias/x could not be found."),
         (json!({"KmsKeyId": "arn:aws:kms"}), "InvalidKmsKeyIdException", "KMS key ID arn:aws:kms is invalid."),
-        (json!({"IsOrganizationTrail": true}), "OrganizationsNotInUseException", "Your account is not a member of an organization."),
+        (
+            json!({"IsOrganizationTrail": true}),
+            "OrganizationsNotInUseException",
+            "Your account is not a member of an organization.",
+        ),
         (
             json!({"IsMultiRegionTrail": true, "IncludeGlobalServiceEvents": false}),
             "InvalidParameterCombinationException",
@@ -108,7 +113,8 @@ async fn updates_keep_what_is_absent_and_clear_what_is_empty() {
         "IncludeGlobalServiceEvents": false, "RecursiveLogging": false});
     let created = ok(&bench, "us-east-1", "CreateTrail", made).await;
     assert_eq!(ok(&bench, "us-east-1", "UpdateTrail", json!({"Name": "main"})).await, created);
-    let output = ok(&bench, "us-east-1", "UpdateTrail", json!({"Name": "main", "S3KeyPrefix": "", "S3BucketName": "other"})).await;
+    let output =
+        ok(&bench, "us-east-1", "UpdateTrail", json!({"Name": "main", "S3KeyPrefix": "", "S3BucketName": "other"})).await;
     assert_eq!(output["S3BucketName"], "other");
     assert_eq!(output.get("S3KeyPrefix"), None);
     assert_eq!(output.get("HomeRegion"), None);
@@ -121,7 +127,14 @@ async fn updates_keep_what_is_absent_and_clear_what_is_empty() {
     refused_as(&bench, "us-east-1", "UpdateTrail", without, code).await;
     let narrow = ok(&bench, "us-east-1", "UpdateTrail", json!({"Name": "main", "IsMultiRegionTrail": false})).await;
     assert_eq!((&narrow["IsMultiRegionTrail"], &narrow["IncludeGlobalServiceEvents"]), (&json!(false), &json!(true)));
-    refused_as(&bench, "us-east-1", "UpdateTrail", json!({"Name": "main", "S3BucketName": "denied-x"}), "InsufficientS3BucketPolicyException").await;
+    refused_as(
+        &bench,
+        "us-east-1",
+        "UpdateTrail",
+        json!({"Name": "main", "S3BucketName": "denied-x"}),
+        "InsufficientS3BucketPolicyException",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -109,10 +109,9 @@ async fn unknown_trails_are_called_as_aws_calls_them() {
         refused(&bench, "us-east-1", operation, json!({"TrailName": "nope"}), "TrailNotFoundException", &by_name).await;
     }
     create(&bench, "us-east-1", "main").await;
-    for foreign in [
-        arn("us-east-1", "main").replace(ACCOUNT, "999999999999"),
-        arn("us-east-1", "main").replace("arn:aws:", "arn:aws-cn:"),
-    ] {
+    for foreign in
+        [arn("us-east-1", "main").replace(ACCOUNT, "999999999999"), arn("us-east-1", "main").replace("arn:aws:", "arn:aws-cn:")]
+    {
         refused_as(&bench, "us-east-1", "GetTrail", json!({"Name": foreign}), "TrailNotFoundException").await;
     }
 }
@@ -194,10 +193,7 @@ async fn trails_are_listed_with_their_shadows() {
 
     let listed = ok(&bench, "eu-west-1", "ListTrails", json!({})).await;
     assert_eq!(names(&listed, "Trails"), ["local", "wide"]);
-    assert_eq!(
-        listed["Trails"][1],
-        json!({"TrailARN": arn("us-east-1", "wide"), "Name": "wide", "HomeRegion": "us-east-1"})
-    );
+    assert_eq!(listed["Trails"][1], json!({"TrailARN": arn("us-east-1", "wide"), "Name": "wide", "HomeRegion": "us-east-1"}));
     refused_as(&bench, "us-east-1", "ListTrails", json!({"NextToken": "x"}), "InvalidTokenException").await;
 }
 

@@ -1,0 +1,177 @@
+"""The AWS provider of Terraform: create, no changes, update, import, destroy."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from server import REGION
+from trail import TRAIL, bucket_policy, trail_arn
+
+PLUGINS = Path(os.environ.get("TF_PLUGIN_DIR", "/opt/tf-plugins"))
+TERRAFORM = shutil.which("terraform")
+
+PROVIDER = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+provider "aws" {
+  region                  = "us-east-1"
+  s3_use_path_style       = true
+  skip_metadata_api_check = true
+  endpoints {
+    cloudtrail = "@ENDPOINT@"
+    iam        = "@ENDPOINT@"
+    s3         = "@ENDPOINT@"
+    sts        = "@ENDPOINT@"
+  }
+}
+"""
+
+BUCKETS = """
+data "aws_caller_identity" "me" {}
+resource "aws_s3_bucket" "logs" {
+  bucket        = "tf-logs"
+  force_destroy = true
+}
+resource "aws_s3_bucket" "data" {
+  bucket = "tf-data"
+}
+resource "aws_s3_bucket_policy" "logs" {
+  bucket = aws_s3_bucket.logs.id
+  policy = <<EOF
+@POLICY@
+EOF
+}
+"""
+
+FIRST = """
+resource "aws_cloudtrail" "audit" {
+  name                       = "audit"
+  s3_bucket_name             = aws_s3_bucket.logs.id
+  is_multi_region_trail      = true
+  enable_log_file_validation = true
+  depends_on                 = [aws_s3_bucket_policy.logs]
+  tags                       = { team = "audit" }
+}
+output "account" { value = data.aws_caller_identity.me.account_id }
+"""
+
+SECOND = """
+resource "aws_cloudtrail" "audit" {
+  name                          = "audit"
+  s3_bucket_name                = aws_s3_bucket.logs.id
+  is_multi_region_trail         = true
+  include_global_service_events = true
+  enable_log_file_validation    = true
+  depends_on                    = [aws_s3_bucket_policy.logs]
+  tags                          = { team = "security", stage = "test" }
+  advanced_event_selector {
+    name = "management"
+    field_selector {
+      field  = "eventCategory"
+      equals = ["Management"]
+    }
+  }
+  advanced_event_selector {
+    name = "data"
+    field_selector {
+      field  = "eventCategory"
+      equals = ["Data"]
+    }
+    field_selector {
+      field  = "resources.type"
+      equals = ["AWS::S3::Object"]
+    }
+    field_selector {
+      field       = "resources.ARN"
+      starts_with = ["${aws_s3_bucket.data.arn}/"]
+    }
+  }
+}
+"""
+
+THIRD = """
+resource "aws_cloudtrail" "audit" {
+  name                       = "audit"
+  s3_bucket_name             = aws_s3_bucket.logs.id
+  enable_log_file_validation = true
+  enable_logging             = false
+  depends_on                 = [aws_s3_bucket_policy.logs]
+  event_selector {
+    read_write_type           = "WriteOnly"
+    include_management_events = true
+    data_resource {
+      type   = "AWS::S3::Object"
+      values = ["${aws_s3_bucket.data.arn}/"]
+    }
+  }
+}
+"""
+
+
+class Terraform:
+    def __init__(self, server, directory):
+        self.server, self.directory = server, directory
+        directory.mkdir()
+
+    def write(self, trail):
+        text = PROVIDER + BUCKETS + trail
+        policy = bucket_policy("tf-logs")
+        (self.directory / "main.tf").write_text(text.replace("@ENDPOINT@", self.server.endpoint).replace("@POLICY@", policy))
+
+    def run(self, *arguments, expect=0):
+        key = self.server.root_key()
+        env = self.server.environment(key=key) | {
+            "TF_CLI_CONFIG_FILE": "/dev/null", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_REGION": REGION}
+        env.pop("AWS_ENDPOINT_URL")
+        done = subprocess.run(
+            [TERRAFORM, *arguments], cwd=self.directory, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=240, check=False)
+        assert done.returncode == expect, f"terraform {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def apply(self):
+        self.run("apply", "-auto-approve", "-input=false", "-no-color")
+        self.unchanged()
+
+    def unchanged(self):
+        """0: nothing to do; 2 would be a plan with changes."""
+        self.run("plan", "-detailed-exitcode", "-input=false", "-no-color")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not TERRAFORM, reason="terraform is not installed")
+@pytest.mark.skipif(not PLUGINS.is_dir(), reason=f"no provider plugins in {PLUGINS} (TF_PLUGIN_DIR)")
+def test_a_trail_from_apply_to_destroy(server, tmp_path):
+    terraform = Terraform(server, tmp_path / "tf")
+    terraform.write(FIRST)
+    terraform.run("init", f"-plugin-dir={PLUGINS}", "-input=false", "-no-color")
+    terraform.apply()
+    cloudtrail = server.client("cloudtrail")
+    [trail] = cloudtrail.describe_trails()["trailList"]
+    assert trail["TrailARN"] == trail_arn(TRAIL) and trail["HasCustomEventSelectors"] is False
+    assert cloudtrail.get_trail_status(Name=TRAIL)["IsLogging"] is True
+
+    terraform.write(SECOND)
+    terraform.apply()
+    tags = cloudtrail.list_tags(ResourceIdList=[trail_arn()])["ResourceTagList"][0]["TagsList"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "security", "stage": "test"}
+    assert len(cloudtrail.get_event_selectors(TrailName=TRAIL)["AdvancedEventSelectors"]) == 2
+
+    for address, identifier in [
+        ("aws_cloudtrail.audit", trail_arn()), ("aws_s3_bucket.data", "tf-data"), ("aws_s3_bucket_policy.logs", "tf-logs")]:
+        terraform.run("state", "rm", address)
+        terraform.run("import", "-input=false", "-no-color", address, identifier)
+    terraform.unchanged()
+
+    terraform.write(THIRD)
+    terraform.apply()
+    assert cloudtrail.get_trail_status(Name=TRAIL)["IsLogging"] is False
+    terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
+    assert cloudtrail.describe_trails()["trailList"] == []
+    assert server.client("s3").list_buckets()["Buckets"] == []
