@@ -97,6 +97,12 @@ def test_sigterm_delivers_what_is_buffered(make_server):
     assert names == {f"buffered-{number}" for number in range(30)}
 
 
+def test_sigterm_may_come_as_soon_as_the_server_is_ready(make_server):
+    server = make_server()
+    for _ in range(10):
+        server.start().stop()
+
+
 def test_a_configuration_file(make_server, tmp_path):
     file = tmp_path / "opentrail.toml"
     file.write_text(f'regions = {REGIONS.split(",")!r}\n[history]\nlookup_rate = 2\n'.replace("'", '"'))

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, RwLock};
 
 /// Most entities kept parsed. Beyond that the cache starts anew.
 const CACHED_ENTITIES: usize = 10_000;
+/// Most lists kept parsed.
+const CACHED_LISTS: usize = 1000;
 /// Connections for reading.
 const READERS: usize = 3;
 
@@ -26,6 +28,7 @@ pub(crate) struct Inner {
     readers: Vec<Mutex<Connection>>,
     next_reader: AtomicUsize,
     cache: RwLock<HashMap<CacheKey, Arc<dyn Any + Send + Sync>>>,
+    lists: RwLock<HashMap<CacheKey, Arc<dyn Any + Send + Sync>>>,
     /// Rises with every apply; keeps a slow reader from caching what has been replaced meanwhile.
     pub(crate) generation: AtomicUsize,
     locks: Locks,
@@ -59,6 +62,7 @@ impl Catalog {
             readers,
             next_reader: AtomicUsize::new(0),
             cache: RwLock::new(HashMap::new()),
+            lists: RwLock::new(HashMap::new()),
             generation: AtomicUsize::new(0),
             locks: Locks::new(),
         }));
@@ -139,6 +143,27 @@ impl Catalog {
         Ok(if busy == 0 { position.and_then(|p| u64::try_from(p).ok()).unwrap_or(0) } else { 0 })
     }
 
+    /// [`Self::list`], kept in memory until an entity of the kind changes. For kinds of which there are few.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn all<E: Entity>(&self, prefix: &str) -> Result<Arc<Vec<E>>, CatalogError> {
+        let key = cache_key(E::TABLE, prefix);
+        if let Some(found) = self.0.lists.read().expect("no holder panics").get(&key) {
+            return Ok(Arc::clone(found).downcast().expect("a list is kept under the name of its kind"));
+        }
+        let generation = self.0.generation.load(Ordering::Acquire);
+        let all: Arc<Vec<E>> = Arc::new(self.list(prefix)?);
+        let mut lists = self.0.lists.write().expect("no holder panics");
+        if generation == self.0.generation.load(Ordering::Acquire) {
+            if lists.len() >= CACHED_LISTS {
+                lists.clear();
+            }
+            lists.insert(key, Arc::clone(&all) as Arc<dyn Any + Send + Sync>);
+        }
+        Ok(all)
+    }
+
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, CatalogError> {
         let index = self.0.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
         let connection = self.0.readers[index].lock().expect("no holder panics");
@@ -147,7 +172,9 @@ impl Catalog {
 
     pub(crate) fn forget(&self, changed: &[(String, String)]) {
         let mut cache = self.0.cache.write().expect("no holder panics");
+        let mut lists = self.0.lists.write().expect("no holder panics");
         self.0.generation.fetch_add(1, Ordering::AcqRel);
+        lists.retain(|key, _| !changed.iter().any(|(table, _)| key.split('\0').next() == Some(table)));
         for (table, key) in changed {
             cache.remove(&cache_key(table, key));
         }

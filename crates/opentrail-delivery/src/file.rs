@@ -7,8 +7,8 @@ use flate2::{Compression, GzBuilder};
 use opentrail_eventlog::Position;
 use std::io::Write;
 
-/// Level of compression. 4 costs a third of 6 and gives files about a tenth larger on real records.
-const LEVEL: u32 = 4;
+/// Level of compression: twice as fast as 6, for files about a sixth larger on real records.
+const LEVEL: u32 = 3;
 const OPENING: &[u8] = b"{\"Records\":[";
 const CLOSING: &[u8] = b"]}\n";
 

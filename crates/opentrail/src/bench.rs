@@ -3,8 +3,11 @@
 mod append;
 mod calls;
 mod delivery;
+mod million;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
+use std::time::Duration;
 
 /// Measure this build on this machine.
 ///
@@ -20,6 +23,7 @@ enum BenchCommand {
     Intake(append::IntakeArgs),
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
+    Million(million::MillionArgs),
 }
 
 /// Runs one benchmark.
@@ -31,6 +35,37 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Intake(args) => tokio::task::spawn_blocking(move || append::run(&args)).await??,
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
+        BenchCommand::Million(args) => million::run(args).await?,
     }
     Ok(0)
+}
+
+/// Prints p50, p99 and the slowest of some latencies.
+fn print_latencies(name: &str, latencies: &mut [Duration]) {
+    latencies.sort_unstable();
+    let at = |share: f64| {
+        let index = ((latencies.len().max(1) - 1) as f64 * share) as usize;
+        latencies.get(index).copied().unwrap_or_default().as_secs_f64() * 1e3
+    };
+    println!("{name}: {} calls, p50 {:.2} ms, p99 {:.2} ms, slowest {:.2} ms", latencies.len(), at(0.5), at(0.99), at(1.0));
+}
+
+/// A memory figure of this process, such as `VmRSS` or `VmHWM`, in MB.
+fn memory_mb(figure: &str) -> anyhow::Result<u64> {
+    memory_mb_of("self", figure)
+}
+
+/// A memory figure of a process, in MB.
+fn memory_mb_of(process: &str, figure: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|line| line.starts_with(figure)).context("no such figure")?;
+    Ok(line.split_whitespace().nth(1).context("no value")?.parse::<u64>()? / 1024)
+}
+
+/// Processor time of a process so far.
+fn cpu_of(process: &str) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().context("no fields")?.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).context("no processor time");
+    Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
 }

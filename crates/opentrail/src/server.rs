@@ -32,7 +32,7 @@ const CONNECTION_PATIENCE: Duration = Duration::from_secs(10);
 /// How long shutdown waits for deliveries; what is left follows after the next start.
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(20);
 /// How often new events become searchable.
-const HISTORY_COMMIT: Duration = Duration::from_millis(400);
+const HISTORY_COMMIT: Duration = Duration::from_millis(600);
 /// How often old log segments and expired history are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 

@@ -72,3 +72,17 @@ fn a_bad_change_applies_nothing() {
     assert_eq!(applier.applied(), 0);
     assert_eq!(catalog.get::<Thing>("a").expect("get"), None);
 }
+
+#[test]
+fn kept_lists_follow_changes() {
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let (catalog, mut applier) = Catalog::open(&dir.path().join("catalog.db")).expect("opens");
+    assert!(catalog.all::<Thing>("").expect("all").is_empty());
+    for (end, name) in [(1, "a"), (2, "b")] {
+        let mut changes = Changes::new();
+        changes.put(&thing(name, 0));
+        applier.apply(&[changes.encode()], end).expect("applies");
+        assert_eq!(catalog.all::<Thing>("").expect("all").len() as u64, end);
+    }
+    assert_eq!(catalog.all::<Thing>("b").expect("all").len(), 1);
+}

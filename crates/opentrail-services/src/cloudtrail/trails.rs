@@ -41,8 +41,8 @@ pub(super) async fn lock(app: &App, call: &Call) -> NamedLock {
 }
 
 /// All trails of the caller's account, wherever they live, in the order of region and name.
-pub(super) fn all(app: &App, call: &Call) -> Result<Vec<Trail>, ApiError> {
-    app.catalog.list::<Trail>(&format!("{}/", call.account)).map_err(|error| catalog_failure(&error))
+pub(super) fn all(app: &App, call: &Call) -> Result<Arc<Vec<Trail>>, ApiError> {
+    app.catalog.all::<Trail>(&format!("{}/", call.account)).map_err(|error| catalog_failure(&error))
 }
 
 /// The ARN that a name or ARN stands for in the region of the call.

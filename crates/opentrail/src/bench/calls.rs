@@ -66,18 +66,12 @@ impl ServerProcess {
         })
     }
 
-    /// Processor time of the server so far, from /proc.
     fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 10))
+        super::cpu_of(&self.child.id().to_string())
     }
 
     fn resident_mb(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).context("VmRSS")?;
-        Ok(line.split_whitespace().nth(1).context("VmRSS")?.parse::<u64>()? / 1024)
+        super::memory_mb_of(&self.child.id().to_string(), "VmRSS")
     }
 }
 

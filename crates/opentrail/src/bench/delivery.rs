@@ -76,16 +76,16 @@ async fn measure(args: &DeliveryArgs, dir: &std::path::Path) -> anyhow::Result<(
             break;
         }
     }
-    let memory_before = peak_mb()?;
+    let memory_before = super::memory_mb("VmHWM")?;
     let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone());
     let buckets = Arc::new(CountingBuckets(AtomicU64::new(0)));
     let config =
         DeliveryConfig { interval: Duration::from_secs(3600), max_bytes: 50_000_000, digest_interval: Duration::from_secs(3600) };
-    let (started, cpu) = (Instant::now(), cpu()?);
+    let (started, cpu) = (Instant::now(), super::cpu_of("self")?);
     let port: Arc<dyn LogBuckets> = Arc::clone(&buckets) as Arc<dyn LogBuckets>;
     let delivery = Delivery::start(catalog, intake, port, keys, vec!["us-east-1".into()], config)?;
     anyhow::ensure!(delivery.flush(Duration::from_secs(600)).await, "not everything was delivered");
-    let used = (self::cpu()? - cpu).as_secs_f64();
+    let used = (super::cpu_of("self")? - cpu).as_secs_f64();
     let stats = delivery.stats();
     println!(
         "{} events, {:.0} MB raw in {} files: {:.2} s, {:.2} s CPU, {:.0} MB/s of CPU, ratio gzip {:.1}, peak memory +{} MB",
@@ -96,21 +96,9 @@ async fn measure(args: &DeliveryArgs, dir: &std::path::Path) -> anyhow::Result<(
         used,
         stats.raw_bytes as f64 / 1e6 / used,
         stats.raw_bytes as f64 / buckets.0.load(Ordering::Relaxed) as f64,
-        peak_mb()?.saturating_sub(memory_before)
+        super::memory_mb("VmHWM")?.saturating_sub(memory_before)
     );
     delivery.stop().await;
     drop(log);
     Ok(())
-}
-
-fn cpu() -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
-    Ok(Duration::from_millis((fields[11].parse::<u64>()? + fields[12].parse::<u64>()?) * 10))
-}
-
-fn peak_mb() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).context("VmHWM")?;
-    Ok(line.split_whitespace().nth(1).context("VmHWM")?.parse::<u64>()? / 1024)
 }
