@@ -9,7 +9,6 @@ use crate::chain::{DigestChain, DigestHead, PendingFile, StagedDigest};
 use crate::engine::Context;
 use crate::file::gzip;
 use crate::state::{DeliveryState, TrailStatus};
-use crate::task::binding;
 use aws_lc_rs::digest::{SHA256, digest};
 use opentrail_catalog::{Changes, Entity};
 use opentrail_model::digest::{
@@ -18,7 +17,7 @@ use opentrail_model::digest::{
 use opentrail_model::keys::Place;
 use opentrail_model::timestamp::event_time;
 use opentrail_model::trail::Trail;
-use opentrail_storage::{BucketFault, LogObject};
+use opentrail_storage::{BucketFault, LogObject, TrailBinding};
 use std::io::Write;
 use std::sync::atomic::Ordering;
 use time::OffsetDateTime;
@@ -221,7 +220,7 @@ async fn put(context: &Context, trail: &Trail, staged: &StagedDigest) -> Result<
             (METADATA_SIGNATURE_ALGORITHM.into(), SIGNATURE_ALGORITHM.into()),
         ],
     };
-    context.buckets.put(&binding(trail), object).await
+    context.buckets.put(&TrailBinding::of(trail), object).await
 }
 
 fn status(context: &Context, chain: &DigestChain, fault: Option<&BucketFault>) -> Result<TrailStatus, DeliveryError> {

@@ -80,17 +80,6 @@ async fn step(context: &Context, trail_id: &str) -> Result<Progress, DeliveryErr
     }
 }
 
-/// The trail as its bucket's policy sees it.
-pub(crate) fn binding(trail: &opentrail_model::trail::Trail) -> TrailBinding {
-    TrailBinding {
-        trail_arn: trail.arn(),
-        account: trail.account.clone(),
-        home_region: trail.home_region.clone(),
-        bucket: trail.bucket.clone(),
-        key_prefix: trail.key_prefix.clone(),
-    }
-}
-
 async fn deliver_mark(context: &Context, state: DeliveryState, mark: Mark) -> Result<Progress, DeliveryError> {
     let trail_id = state.trail_id.clone();
     let log = context.intake.log().clone();
@@ -178,7 +167,7 @@ async fn put_file(context: &Context, file: &RangeFile, mark: Mark) -> Result<Pen
         content_encoding: Some("gzip"),
         metadata: Vec::new(),
     };
-    context.buckets.put(&binding(trail), object).await?;
+    context.buckets.put(&TrailBinding::of(trail), object).await?;
     let stats = &context.stats;
     stats.files.fetch_add(1, Ordering::Relaxed);
     stats.records.fetch_add(file.file.records, Ordering::Relaxed);

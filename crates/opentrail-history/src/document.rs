@@ -4,6 +4,9 @@
 //! term = category ▪ attribute ▪ u8 length ▪ account ▪ u8 length ▪ region ▪ value
 //! ```
 //!
+//! An event id that is a UUID stands in a term as its sixteen bytes: every event has another one, and half the bytes
+//! cost half the time when dictionaries are built and merged.
+//!
 //! One term says everything a lookup asks for, so that lookups need no intersections. To index more (every field, other
 //! categories), add fields to the schema, raise `FORMAT` and let the history be rebuilt from the log, or read both.
 
@@ -17,9 +20,10 @@ use tantivy::schema::{BytesOptions, FAST, Field, STORED, Schema};
 use tantivy::{TantivyDocument, Term};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 /// Version of schema and terms; a directory of another version is set aside and rebuilt.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// Longest value indexed, in bytes: lookups ask for at most 2,000 characters.
 const MAX_VALUE_BYTES: usize = 8_000;
@@ -55,6 +59,9 @@ impl Attribute {
         }
     }
 }
+
+/// Stands in a term for an event id in sixteen bytes, in the place of the attribute.
+const UUID: u8 = b'j';
 
 /// Stands in a term for "any event", in the place of an attribute.
 const ANY: u8 = b'*';
@@ -122,10 +129,24 @@ impl Keys {
             return None;
         }
         self.bytes.truncate(self.prefix);
-        self.bytes[1] = attribute;
-        self.bytes.extend_from_slice(value.as_bytes());
+        match (attribute == Attribute::EventId.code()).then(|| canonical_uuid(value)).flatten() {
+            Some(id) => {
+                self.bytes[1] = UUID;
+                self.bytes.extend_from_slice(id.as_bytes());
+            }
+            None => {
+                self.bytes[1] = attribute;
+                self.bytes.extend_from_slice(value.as_bytes());
+            }
+        }
         Some(&self.bytes)
     }
+}
+
+/// The UUID of which `text` is the lower-case hyphenated form; lookups match the text exactly, so no other form counts.
+fn canonical_uuid(text: &str) -> Option<Uuid> {
+    let id = Uuid::try_parse(text).ok()?;
+    (id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then_some(id)
 }
 
 /// What reading a record for the index came to.

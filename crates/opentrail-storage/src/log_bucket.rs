@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use opentrail_model::trail::Trail;
 
 /// A trail, as a bucket policy sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,19 @@ pub struct TrailBinding {
     pub bucket: String,
     /// `S3KeyPrefix` without slashes at its ends.
     pub key_prefix: Option<String>,
+}
+
+impl TrailBinding {
+    /// The binding of a trail with its present settings.
+    pub fn of(trail: &Trail) -> Self {
+        Self {
+            trail_arn: trail.arn(),
+            account: trail.account.clone(),
+            home_region: trail.home_region.clone(),
+            bucket: trail.bucket.clone(),
+            key_prefix: trail.key_prefix.clone(),
+        }
+    }
 }
 
 /// One file on its way to a bucket.

@@ -145,7 +145,7 @@ pub(super) fn check_destination_names(trail: &Trail) -> Result<(), ApiError> {
 /// take locks of its own for the probe.
 pub(super) async fn check_bucket(app: &App, trail: &Trail) -> Result<(), ApiError> {
     let bucket = &trail.bucket;
-    let Err(fault) = app.log_buckets.check(&binding(trail)).await else { return Ok(()) };
+    let Err(fault) = app.log_buckets.check(&TrailBinding::of(trail)).await else { return Ok(()) };
     tracing::info!(%bucket, trail = trail.arn(), %fault, "a bucket does not take this trail's files");
     Err(if fault.is_missing_bucket() {
         ApiError::new("S3BucketDoesNotExistException", format!("S3 bucket {bucket} does not exist!"))
@@ -153,17 +153,6 @@ pub(super) async fn check_bucket(app: &App, trail: &Trail) -> Result<(), ApiErro
         let message = format!("Incorrect S3 bucket policy is detected for bucket: {bucket}");
         ApiError::new("InsufficientS3BucketPolicyException", message)
     })
-}
-
-/// What a bucket check depends on.
-pub(super) fn binding(trail: &Trail) -> TrailBinding {
-    TrailBinding {
-        trail_arn: trail.arn(),
-        account: trail.account.clone(),
-        home_region: trail.home_region.clone(),
-        bucket: trail.bucket.clone(),
-        key_prefix: trail.key_prefix.clone(),
-    }
 }
 
 /// Refuses a trail more than a region may have, in any region that `candidate` reaches. `others` may contain the

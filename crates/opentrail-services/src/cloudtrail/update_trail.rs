@@ -7,6 +7,7 @@ use crate::call::Call;
 use crate::service::Reply;
 use opentrail_catalog::Changes;
 use opentrail_model::trail::Trail;
+use opentrail_storage::TrailBinding;
 use opentrail_wire::ApiError;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
 
     let lock = trails::lock(app, call).await;
     let trail = updated(app, call, given, &input.settings)?;
-    if settings::binding(&trail) != settings::binding(&asked) {
+    if TrailBinding::of(&trail) != TrailBinding::of(&asked) {
         let message = "The trail is being changed by another request. Wait a few minutes and try again.";
         return Err(ApiError::new("ConflictException", message));
     }
