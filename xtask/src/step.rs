@@ -2,7 +2,7 @@
 
 use crate::tally::Tally;
 use std::env;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -95,19 +95,16 @@ fn outcome(status: ExitStatus) -> String {
     if status.success() { "good".into() } else { format!("FAILED ({status})") }
 }
 
-/// Passes lines on as they come, and keeps them.
-fn show(from: impl Read, mut to: impl Write) -> String {
-    let mut kept = String::new();
-    let mut from = BufReader::new(from);
-    let mut line = Vec::new();
-    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        let text = String::from_utf8_lossy(&line);
+/// Passes output on as it comes, and keeps it.
+fn show(mut from: impl Read, mut to: impl Write) -> String {
+    let mut kept = Vec::new();
+    let mut chunk = [0; 8192];
+    while let Ok(read @ 1..) = from.read(&mut chunk) {
         // Nobody may be reading what we print; the count matters all the same.
-        let _ = to.write_all(text.as_bytes());
-        kept.push_str(&text);
-        line.clear();
+        let _ = to.write_all(&chunk[..read]).and_then(|()| to.flush());
+        kept.extend_from_slice(&chunk[..read]);
     }
-    kept
+    String::from_utf8_lossy(&kept).into_owned()
 }
 
 /// Whether a program is on the path.

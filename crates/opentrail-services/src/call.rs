@@ -80,6 +80,8 @@ pub struct Call {
     pub region: String,
     pub source_ip: String,
     pub user_agent: Option<String>,
+    /// The service of the credential scope: what the caller meant to call, proved only if the caller is.
+    pub signed_for: Option<String>,
     /// The `Host` header.
     pub host: Option<String>,
     pub request_id: String,

@@ -33,7 +33,7 @@ pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
 pub use recording::{Outcome, S3Facts};
 pub use regions::announce_regions;
-pub use service::{Handler, Operation, Reply, Service, refuse, run};
+pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, run};
 
 /// Every service that answers at the endpoint, apart from S3.
 pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];

@@ -38,7 +38,7 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
     let region = if outcome.service.global { regions::GLOBAL_SERVICE_REGION.to_owned() } else { call.region.clone() };
     let record = Record {
         kind: if outcome.service.data_events { EventKind::DataCall } else { EventKind::ManagementCall },
-        event_source: outcome.service.event_source.into(),
+        event_source: event_source(call, outcome.service),
         event_name: printable(outcome.operation_name),
         error_code: outcome.result.err().map(|error| recorded_code(&error.code)),
         error_message: outcome.result.err().map(|error| error.message.clone()),
@@ -51,6 +51,16 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
         ..base(&app.intake, call, region)
     };
     seal(record)
+}
+
+/// A service that is not here is recorded under the name the caller signed for.
+fn event_source(call: &Call, service: &Service) -> String {
+    let plain =
+        |name: &&str| !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match call.signed_for.as_deref().filter(plain) {
+        Some(name) if service.is_unknown() => format!("{}.amazonaws.com", name.to_ascii_lowercase()),
+        _ => service.event_source.into(),
+    }
 }
 
 /// What an S3 call adds to a record.

@@ -72,7 +72,26 @@ pub struct Service {
     pub unsupported_code: &'static str,
 }
 
+/// Stands for every service that is not here.
+pub static UNKNOWN_SERVICE: Service = Service {
+    name: "unknown",
+    event_source: "unknown.amazonaws.com",
+    target: None,
+    version: None,
+    namespace: None,
+    global: false,
+    data_events: false,
+    operations: &[],
+    missing: &[],
+    unsupported_code: "UnknownOperationException",
+};
+
 impl Service {
+    /// Whether this is [`UNKNOWN_SERVICE`].
+    pub fn is_unknown(&self) -> bool {
+        self.name == UNKNOWN_SERVICE.name
+    }
+
     pub fn find(&self, name: &str) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.name == name)
     }

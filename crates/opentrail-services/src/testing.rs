@@ -95,6 +95,7 @@ impl Bench {
             region: "us-east-1".into(),
             source_ip: "192.0.2.1".into(),
             user_agent: Some("test".into()),
+            signed_for: None,
             host: Some("localhost".into()),
             request_id: "request".into(),
             now: self.app.intake.now(),

@@ -88,6 +88,7 @@ fn call(request: &hyper::Request<Incoming>) -> Call {
         region: "us-east-1".into(),
         source_ip: "127.0.0.1".into(),
         user_agent: header("user-agent"),
+        signed_for: Some("s3".into()),
         host: header("host"),
         request_id: format!("{:016X}", rand::random::<u64>()),
         now: OffsetDateTime::now_utc(),

@@ -4,6 +4,7 @@ mod append;
 mod calls;
 mod delivery;
 mod million;
+mod verify;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -23,6 +24,7 @@ enum BenchCommand {
     Intake(append::IntakeArgs),
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
+    Verify(verify::VerifyArgs),
     Million(million::MillionArgs),
 }
 
@@ -35,6 +37,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Intake(args) => tokio::task::spawn_blocking(move || append::run(&args)).await??,
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
+        BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
     }
     Ok(0)

@@ -1,9 +1,9 @@
 //! `opentrail demo`: everything once, live, on a fresh directory, through the public API.
 
+use crate::StopSignals;
 use crate::client::{Caller, Client};
 use crate::config::Config;
 use crate::server::{self, Running};
-use crate::stop_signal;
 use anyhow::Context;
 use clap::Args;
 use opentrail_verify::{KeySet, Options, Silent, open_source};
@@ -59,10 +59,11 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<u8> {
         ..Config::default()
     };
     title("Starting a server on a fresh directory");
+    let mut signals = StopSignals::new()?;
     let running = server::start(&config).await?;
     let proved = tokio::select! {
         proved = show(&config, &running, args.once) => proved?,
-        stopped = stop_signal() => { stopped?; true }
+        () = signals.wait() => true
     };
     running.shut_down().await;
     println!("Stopped. The demo's data is in {}", config.data_dir.display());

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use opentrail_services::{AuthMode, Call, Caller, SERVICES, Service, authenticate, refuse, run};
+use opentrail_services::{AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, refuse, run};
 use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, SignedRequest, auth_error};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -33,7 +33,11 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let (head, body) = request.into_parts();
     let query_is_form = head.uri.query().is_some_and(|query| query.contains("Action="));
     let form_in_query = query_is_form.then(|| Form::parse(head.uri.query().unwrap_or_default()).ok()).flatten();
-    let detected = opentrail_wire::detect(&head, form_in_query.as_ref());
+    let mut detected = opentrail_wire::detect(&head, form_in_query.as_ref());
+    if detected.protocol == Protocol::S3 && detected.scope_service.as_deref().is_some_and(|service| service != "s3") {
+        // A REST service that is not here.
+        detected.protocol = Protocol::RestJson;
+    }
     let call = call_of(&server, peer, &head, &detected);
     if detected.protocol == Protocol::S3 {
         let request = Request::from_parts(head, s3s::Body::from(body));
@@ -126,7 +130,8 @@ async fn api(
         headers: &head.headers,
         body,
     };
-    let proved = authenticate(app, protocol, service.name, &signed, call.now);
+    let meant = if service.is_unknown() { call.signed_for.as_deref().unwrap_or(service.name) } else { service.name };
+    let proved = authenticate(app, protocol, meant, &signed, call.now);
     let failure = match proved {
         Ok(caller) => {
             call.account = caller.account().unwrap_or(&app.settings.account_id).to_owned();
@@ -182,6 +187,7 @@ fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detec
         region,
         source_ip: peer.ip().to_canonical().to_string(),
         user_agent: text(header::USER_AGENT),
+        signed_for: detected.scope_service.clone(),
         host: text(header::HOST),
         request_id,
         now: server.app.intake.now(),
@@ -201,20 +207,6 @@ fn bad_scope(protocol: Protocol, region: &str) -> ApiError {
     auth_error(protocol, &fault, None)
 }
 
-/// Calls of services that are not here.
-static UNKNOWN_SERVICE: Service = Service {
-    name: "unknown",
-    event_source: "unknown.amazonaws.com",
-    target: None,
-    version: None,
-    namespace: None,
-    global: false,
-    data_events: false,
-    operations: &[],
-    missing: &[],
-    unsupported_code: "UnknownOperationException",
-};
-
 fn service_of(detected: &Detected) -> &'static Service {
     let found = match detected.protocol {
         Protocol::Json10 | Protocol::Json11 => {
@@ -224,7 +216,9 @@ fn service_of(detected: &Detected) -> &'static Service {
             .iter()
             .filter(|s| s.version.is_some())
             .find(|s| s.version == detected.version.as_deref() || detected.scope_service.as_deref() == Some(s.name)),
-        Protocol::RestJson => SERVICES.iter().find(|s| s.name == "cloudtrail-data"),
+        Protocol::RestJson if detected.operation.as_deref() == Some("PutAuditEvents") => {
+            SERVICES.iter().find(|s| s.name == "cloudtrail-data")
+        }
         _ => None,
     };
     found.copied().unwrap_or(&UNKNOWN_SERVICE)

@@ -1,7 +1,7 @@
 //! The operations as `s3s` calls them, each handed to the file it lives in. What is not here answers `NotImplemented`.
 
 use super::settings::{self, not_set};
-use super::{S3Context, bucket, copy, listing, multipart, object, policy};
+use super::{S3Context, bucket, copy, listing, multipart, object, policy, versions};
 use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
@@ -72,6 +72,7 @@ operations! {
     copy_object: CopyObjectInput -> CopyObjectOutput = |context, req| copy::object(context, req).await;
 
     list_objects: ListObjectsInput -> ListObjectsOutput = |context, req| listing::first(context, &req);
+    list_object_versions: ListObjectVersionsInput -> ListObjectVersionsOutput = |context, req| versions::list(context, &req);
     list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output = |context, req| listing::second(context, &req);
 
     create_multipart_upload: CreateMultipartUploadInput -> CreateMultipartUploadOutput = |context, req| multipart::create(context, req).await;

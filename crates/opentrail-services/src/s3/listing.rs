@@ -72,13 +72,13 @@ fn contents(listing: &Listing, encoding: Encoding, owner: Option<&Owner>) -> Opt
     (!listing.objects.is_empty()).then(|| listing.objects.iter().map(entry).collect())
 }
 
-fn common_prefixes(listing: &Listing, encoding: Encoding) -> Option<Vec<CommonPrefix>> {
+pub fn common_prefixes(listing: &Listing, encoding: Encoding) -> Option<Vec<CommonPrefix>> {
     let entry = |prefix: &String| CommonPrefix { prefix: Some(encoding.text(prefix)) };
     (!listing.common_prefixes.is_empty()).then(|| listing.common_prefixes.iter().map(entry).collect())
 }
 
 /// Version 1 goes on behind a marker, which may be the common prefix that the last page ended with.
-fn after_marker(marker: &str, prefix: &str, delimiter: &str) -> After {
+pub fn after_marker(marker: &str, prefix: &str, delimiter: &str) -> After {
     let rest = marker.strip_prefix(prefix).unwrap_or("");
     let is_common_prefix = !delimiter.is_empty() && rest.find(delimiter).is_some_and(|at| at + delimiter.len() == rest.len());
     match marker {

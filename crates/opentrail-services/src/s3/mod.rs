@@ -36,6 +36,7 @@ mod object;
 mod policy;
 mod settings;
 mod upload;
+mod versions;
 
 mod answer;
 mod coverage;
