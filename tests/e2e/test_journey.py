@@ -82,7 +82,8 @@ def check_files(server, tmp_path):
                 raw = copy.read_bytes()
                 assert raw[:8] == bytes.fromhex("1f8b080000000000"), "gzip without name and time"
                 seen[key] = gzip.decompress(raw)
-        return all(any(name in text.decode() for text in seen.values()) for name in ("CreateUser", "DescribeTrails", "PutObject"))
+        wanted = ('"CreateUser"', '"eventName":"DescribeTrails","awsRegion":"eu-west-1"', '"PutObject"')
+        return all(any(name in text.decode() for text in seen.values()) for name in wanted)
 
     wait_for("the calls' records in delivered files", fetch, 30)
     events = []
