@@ -35,7 +35,7 @@ class Store:
         self.keys = sorted(path.relative_to(self.root).as_posix() for path in files)
         self.delay = delay
         self.requests = 0
-        digest = next(key for key in self.keys if "/CloudTrail-Digest/" in key)
+        digest = next(key for key in self.keys if "/CloudTrail-Digest/" in key and "_backfill" not in key)
         self.digest = json.loads(__import__("gzip").decompress((self.root / digest).read_bytes()))
         self.bucket = self.digest["digestS3Bucket"]
 
@@ -140,7 +140,8 @@ def main():
     prefix = store.digest["digestS3Object"].partition("AWSLogs/")[0].rstrip("/")
     aws = shlex.split(os.environ.get("AWS_CLI", "aws")) + [
         "cloudtrail", "validate-logs", "--trail-arn", "arn:aws:cloudtrail:%s:%s:trail/%s" % (home, account, trail),
-        "--start-time", "2000-01-01", "--s3-bucket", store.bucket, "--verbose"] + (["--s3-prefix", prefix] if prefix else [])
+        # Without this option the CLI walks the home region, whatever the environment says.
+        "--region", region, "--start-time", "2000-01-01", "--s3-bucket", store.bucket, "--verbose"] + (["--s3-prefix", prefix] if prefix else [])
     if not args.opentrail:
         args.only = "aws"
     ours = shlex.split(args.opentrail or "") + [
@@ -156,7 +157,7 @@ def main():
                 print("".join("%s\t%s\n" % line for line in sorted(found.items())), end="")
                 continue
             print("%-10s exit %3d  %8.2f s wall  %8.2f s CPU  %6d requests  %6d files" % (tool, done.returncode, wall, cpu, store.requests, len(found)))
-            if not found:
+            if not found and not args.lines:
                 print(done.stdout[-2000:], done.stderr[-2000:])
     server.shutdown()
     if len(results) < 2:

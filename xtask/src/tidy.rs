@@ -22,10 +22,11 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "storage"], &["verify"]),
     ("opentrail-verify", &["model"], &[]),
+    ("opentrail-search", &["model"], &[]),
     ("opentrail-services", &["catalog", "delivery", "eventlog", "history", "model", "policy", "storage", "wire"], &[]),
     (
         "opentrail",
-        &["catalog", "delivery", "eventlog", "history", "model", "policy", "services", "storage", "verify", "wire"],
+        &["catalog", "delivery", "eventlog", "history", "model", "policy", "search", "services", "storage", "verify", "wire"],
         &[],
     ),
 ];

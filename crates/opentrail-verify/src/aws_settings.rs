@@ -33,12 +33,15 @@ impl AwsSettings {
     pub fn from_environment(bucket: &str) -> Result<Self, VerifyError> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let mut settings = Self::from_variables(&variable);
+        let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
+        if let Some(path) = shared_file(&variable, "AWS_CONFIG_FILE", ".aws/config") {
+            settings.add_config(&read_shared(&path)?, &profile);
+        }
         if settings.credentials.is_some() {
             return Ok(settings);
         }
-        if let Some(path) = credentials_path(&variable) {
-            let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
-            settings.credentials = read_profile(&path, &profile)?;
+        if let Some(path) = shared_file(&variable, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials") {
+            settings.credentials = parse_profile(&read_shared(&path)?, &profile);
         }
         // With an endpoint of one's own there is no instance metadata service to ask; asking would only hang.
         let other_provider = OTHER_PROVIDERS.iter().any(|name| variable(name).is_some());
@@ -46,6 +49,14 @@ impl AwsSettings {
             return Err(VerifyError::NoCredentials { bucket: bucket.to_owned() });
         }
         Ok(settings)
+    }
+
+    /// Fills what the variables left open from the text of a config file.
+    fn add_config(&mut self, text: &str, profile: &str) {
+        let name = if profile == "default" { profile.to_owned() } else { format!("profile {profile}") };
+        let mut fields = section(text, &name);
+        self.region = self.region.take().or_else(|| fields.remove("region"));
+        self.endpoint = self.endpoint.take().or_else(|| fields.remove("endpoint_url"));
     }
 
     fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Self {
@@ -62,33 +73,46 @@ impl AwsSettings {
     }
 }
 
-fn credentials_path(variable: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    let named = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
-    named.or_else(|| Some(Path::new(&variable("HOME")?).join(".aws/credentials")))
+/// The shared file that a variable names, or the one in the home folder.
+fn shared_file(variable: &dyn Fn(&str) -> Option<String>, name: &str, in_home: &str) -> Option<PathBuf> {
+    let named = variable(name).map(PathBuf::from);
+    named.or_else(|| Some(Path::new(&variable("HOME")?).join(in_home)))
 }
 
-fn read_profile(path: &Path, profile: &str) -> Result<Option<Credentials>, VerifyError> {
+/// The text of a shared file; empty if there is none.
+fn read_shared(path: &Path) -> Result<String, VerifyError> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(parse_profile(&text, profile)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(source) => Err(VerifyError::CredentialsFile { path: path.to_owned(), source }),
     }
 }
 
-/// The credentials of one `[profile]` of a shared credentials file.
-fn parse_profile(text: &str, profile: &str) -> Option<Credentials> {
+/// The fields of one section.
+fn section(text: &str, wanted: &str) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
-    let mut in_profile = false;
-    for line in text.lines().map(str::trim) {
+    let mut inside = false;
+    for line in text.lines() {
+        // Indented lines belong to a nested setting, such as `s3 =`.
+        if line.starts_with(char::is_whitespace) && !line.trim_start().starts_with('[') {
+            continue;
+        }
+        let line = line.trim();
         if line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(section) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            in_profile = section.trim() == profile;
-        } else if in_profile && let Some((name, value)) = line.split_once('=') {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            inside = name.trim() == wanted;
+        } else if inside && let Some((name, value)) = line.split_once('=') {
             fields.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
         }
     }
+    fields
+}
+
+/// The credentials of one `[profile]` of a shared credentials file.
+fn parse_profile(text: &str, profile: &str) -> Option<Credentials> {
+    let mut fields = section(text, profile);
     Some(Credentials {
         access_key_id: fields.remove("aws_access_key_id")?,
         secret_access_key: fields.remove("aws_secret_access_key")?,
@@ -110,6 +134,19 @@ mod tests {
         assert_eq!(parse_profile(text, "other"), None);
         assert_eq!(parse_profile(text, "absent"), None);
         assert!(!format!("{credentials:?}").contains("s=1"));
+    }
+
+    #[test]
+    fn the_config_file_fills_what_is_open() {
+        let text = "[default]\nregion = eu-west-1\ns3 =\n  region = x\n[profile p]\nregion=us-east-2\nendpoint_url = http://c\n";
+        let mut settings = AwsSettings::default();
+        settings.add_config(text, "p");
+        assert_eq!((settings.region.as_deref(), settings.endpoint.as_deref()), (Some("us-east-2"), Some("http://c")));
+        settings.add_config(text, "default");
+        assert_eq!(settings.region.as_deref(), Some("us-east-2"));
+        let mut settings = AwsSettings::default();
+        settings.add_config(text, "default");
+        assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
     }
 
     #[test]

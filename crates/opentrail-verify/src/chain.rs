@@ -1,138 +1,51 @@
 //! The rules of a digest chain, walked from its newest digest to its oldest. Pure: files come in already read.
 
-use crate::digest::{DigestProblem, LogFileEntry, ParsedDigest, s3_url};
+use crate::claim::Claim;
+use crate::digest::{DigestProblem, ParsedDigest, s3_url};
+use crate::error::VerifyError;
 use crate::finding::{Code, Finding, Severity};
+use crate::group::{Chain, ChainKey};
 use crate::gzip::GzipProblem;
+use crate::index::Index;
 use crate::keys::KeySet;
-use crate::names::{self, FileName, Kind, Place};
-use crate::source::{Entry, Index};
+use crate::names::{self, FileName, Kind};
+use crate::period::Period;
+use crate::schedule::Hole;
 use opentrail_model::digest::{METADATA_BACKFILL, METADATA_SIGNATURE, METADATA_SIGNATURE_ALGORITHM, SIGNATURE_ALGORITHM};
-use std::collections::BTreeMap;
-use time::OffsetDateTime;
-
-/// What the digests of one chain have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ChainKey {
-    pub source: usize,
-    pub place: Place,
-    pub account: String,
-    pub region: String,
-    pub trail: String,
-    pub home_region: String,
-    pub backfill: bool,
-}
-
-/// The digests of each chain, newest first.
-pub fn group(index: &Index) -> BTreeMap<ChainKey, Vec<usize>> {
-    let mut chains: BTreeMap<ChainKey, Vec<(OffsetDateTime, usize)>> = BTreeMap::new();
-    for (id, entry) in index.entries.iter().enumerate() {
-        let Kind::Digest { trail, home_region, end, backfill } = &entry.name.kind else { continue };
-        let key = ChainKey {
-            source: entry.source,
-            place: entry.place.clone(),
-            account: entry.name.account.clone(),
-            region: entry.name.region.clone(),
-            trail: trail.clone(),
-            home_region: home_region.clone(),
-            backfill: *backfill,
-        };
-        chains.entry(key).or_default().push((*end, id));
-    }
-    let newest_first = |mut digests: Vec<(OffsetDateTime, usize)>| {
-        digests.sort_unstable_by(|a, b| b.cmp(a));
-        digests.into_iter().map(|(_, id)| id).collect()
-    };
-    chains.into_iter().map(|(key, digests)| (key, newest_first(digests))).collect()
-}
-
-/// The period that was asked for; open at a side that is `None`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Period {
-    pub from: Option<OffsetDateTime>,
-    pub to: Option<OffsetDateTime>,
-}
-
-impl Period {
-    /// Whether a window touches the period, both ends included, as AWS's own check has it.
-    pub fn touches(&self, start: OffsetDateTime, end: OffsetDateTime) -> bool {
-        self.begins_by(end) && self.to.is_none_or(|to| start <= to)
-    }
-
-    fn begins_by(&self, at: OffsetDateTime) -> bool {
-        self.from.is_none_or(|from| from <= at)
-    }
-
-    /// The digests to read: those that may touch the period and the neighbour on each side. The newer one may begin
-    /// within the period and has the signature of the last one inside; the older one is what the first one refers to.
-    pub fn select(&self, index: &Index, newest_first: &[usize]) -> Vec<usize> {
-        let end = |id: &usize| digest_end(&index.entries[*id].name);
-        let later = newest_first.iter().take_while(|id| self.to.is_some_and(|to| end(id) > Some(to))).count();
-        let inside = newest_first.iter().take_while(|id| end(id).is_some_and(|end| self.begins_by(end))).count();
-        let last = newest_first.len().min(inside.max(later) + 1);
-        newest_first[later.saturating_sub(1)..last].to_vec()
-    }
-}
-
-/// The end time in the name of a digest.
-pub fn digest_end(name: &FileName) -> Option<OffsetDateTime> {
-    match &name.kind {
-        Kind::Digest { end, .. } => Some(*end),
-        Kind::Log { .. } => None,
-    }
-}
+use opentrail_model::timestamp;
+use std::collections::{BTreeMap, HashMap};
+use time::{Duration, OffsetDateTime};
 
 /// A digest as read from its source.
 #[derive(Debug)]
 pub struct Loaded {
     /// Its place in the index.
-    pub id: usize,
+    pub id: u32,
     /// Where it is, as people write it.
     pub file: String,
-    /// `None` if it vanished after it was listed.
-    pub content: Option<Result<ParsedDigest, DigestProblem>>,
+    pub content: Content,
     pub metadata: BTreeMap<String, String>,
 }
 
-/// What a digest says about the one before it.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    /// The file it means; `None` if no listed file is there.
-    pub target: Option<usize>,
-    /// Where the digest is that says so.
-    by: String,
-    /// Whether that digest lies in the period: only then is the claim a matter of this check.
-    in_period: bool,
-    pub bucket: String,
-    pub key: String,
-    hash: Option<String>,
-    signature: Option<String>,
+/// What became of reading a digest.
+#[derive(Debug)]
+pub enum Content {
+    Digest(Box<ParsedDigest>),
+    Problem(DigestProblem),
+    /// The source failed.
+    Unreadable(VerifyError),
+    /// It vanished after it was listed, or was never there.
+    Gone,
+    /// So large that it is to be read alone.
+    Large,
 }
 
-impl Claim {
-    /// Compares with the digest that is really there.
-    pub fn check(&self, file: &str, hash: &str, metadata: &BTreeMap<String, String>) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        if !self.in_period {
-            return findings;
+impl Loaded {
+    pub fn digest(&self) -> Option<&ParsedDigest> {
+        match &self.content {
+            Content::Digest(digest) => Some(digest),
+            _ => None,
         }
-        let differ = |claimed: &Option<String>, real: Option<&str>| {
-            claimed.as_deref().zip(real).is_some_and(|(claimed, real)| !claimed.eq_ignore_ascii_case(real))
-        };
-        if differ(&self.hash, Some(hash)) {
-            let text = format!("has another hash than {} recorded", self.by);
-            findings.push(Finding::new(Code::DigestChanged, file, text));
-        }
-        if differ(&self.signature, metadata.get(METADATA_SIGNATURE).map(String::as_str)) {
-            let text = format!("has another signature than {} recorded", self.by);
-            findings.push(Finding::new(Code::PreviousSignature, file, text));
-        }
-        findings
-    }
-
-    /// The finding when nothing is there.
-    pub fn missing(&self) -> Finding {
-        let text = format!("is not there, but {} names it as the digest before it", self.by);
-        Finding::new(Code::DigestMissing, s3_url(&self.bucket, &self.key), text)
     }
 }
 
@@ -152,15 +65,22 @@ pub enum Proof {
 pub struct Step {
     pub proof: Proof,
     pub findings: Vec<Finding>,
-    /// A claim about a digest that is not listed but matters.
+    /// Digests that are missing between it and the newer one, beside the one that was named.
+    pub missing: u64,
+    /// A claim about a digest that is not listed but matters. The caller looks for it and calls [`Walk::is_missing`].
     pub unresolved: Option<Claim>,
 }
 
 /// What is known of the digest that came before in the walk.
 enum Newer {
     Nothing,
-    /// It could not be read, or names something that is not there.
+    /// It names something that cannot be its predecessor, or that was found elsewhere.
     Unknown,
+    /// It could not be read; only the end of its window is known.
+    Unread {
+        end: OffsetDateTime,
+        file: String,
+    },
     /// It starts a chain.
     Start {
         file: String,
@@ -171,6 +91,8 @@ enum Newer {
     Names {
         file: String,
     },
+    /// It names a digest that is not there.
+    Missing(Claim),
 }
 
 /// The rules that stay the same along a chain.
@@ -180,16 +102,26 @@ pub struct Rules<'a> {
     pub keys: Option<&'a KeySet>,
     pub period: Period,
     pub accept_gap: bool,
+    /// For each source, whether it gives the metadata that S3 keeps.
+    pub keeps_metadata: &'a [bool],
+}
+
+/// How a digest stands by itself.
+enum Own {
+    Proved(Option<Finding>),
+    Unproved(Option<Finding>),
+    Wrong(Finding),
 }
 
 /// A walk along one chain.
 pub struct Walk<'a> {
     rules: Rules<'a>,
-    chain: &'a ChainKey,
-    /// Whether the source would have given the metadata that S3 keeps.
-    keeps_metadata: bool,
-    claims: Vec<Claim>,
+    key: &'a ChainKey,
+    claims: HashMap<u32, Claim>,
     newer: Newer,
+    /// The usual time between two digests by the listing.
+    listed_interval: Duration,
+    longest_window: Duration,
     /// Digests for which no signature was at hand.
     unsigned: Vec<String>,
     /// Whether any digest came with a signature of its own.
@@ -197,13 +129,14 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(rules: Rules<'a>, chain: &'a ChainKey, keeps_metadata: bool) -> Self {
+    pub fn new(rules: Rules<'a>, chain: &'a Chain) -> Self {
         Self {
             rules,
-            chain,
-            keeps_metadata,
-            claims: Vec::new(),
+            key: &chain.key,
+            claims: HashMap::new(),
             newer: Newer::Nothing,
+            listed_interval: chain.interval,
+            longest_window: Duration::ZERO,
             unsigned: Vec::new(),
             any_signature: false,
         }
@@ -211,45 +144,50 @@ impl<'a> Walk<'a> {
 
     /// Takes the next older digest.
     pub fn step(&mut self, loaded: &Loaded) -> Step {
-        let entry = &self.rules.index.entries[loaded.id];
-        let claimed = self.claims.iter().position(|claim| claim.target == Some(loaded.id));
-        let claim = claimed.map(|at| self.claims.swap_remove(at));
-        let digest = match &loaded.content {
-            Some(Ok(digest)) => digest,
-            unread => {
-                self.newer = Newer::Unknown;
-                let problem = unread.as_ref().and_then(|content| content.as_ref().err());
-                return self.unreadable(&entry.name, loaded, problem);
-            }
-        };
+        let claim = self.claims.remove(&loaded.id);
+        let Some(digest) = loaded.digest() else { return self.unreadable(loaded) };
         self.any_signature |= loaded.metadata.contains_key(METADATA_SIGNATURE);
         let in_period = self.rules.period.touches(digest.start, digest.end);
-        let mut findings = match &claim {
-            Some(claim) => claim.check(&loaded.file, &digest.hash, &loaded.metadata),
-            None => self.unclaimed(loaded, digest, in_period).into_iter().collect(),
-        };
+        let mut findings = Vec::new();
+        match &claim {
+            Some(claim) => {
+                findings.extend(claim.check(&loaded.file, &digest.hash, &loaded.metadata));
+                findings.extend(claim.check_window(&loaded.file, digest.end));
+            }
+            None => findings.extend(self.unclaimed(loaded, digest, in_period)),
+        }
         let mut proof = Proof::OutOfPeriod;
         if in_period {
-            let signature = self.check_own(loaded, digest, claim.as_ref());
-            proof = if signature.is_ok() { Proof::Valid } else { Proof::Unproved };
-            let finding = signature.err().flatten();
+            let (own, finding) = match self.check_own(loaded, digest, claim.as_ref()) {
+                Own::Proved(finding) => (Proof::Valid, finding),
+                Own::Unproved(finding) => (Proof::Unproved, finding),
+                Own::Wrong(finding) => (Proof::Invalid, Some(finding)),
+            };
             if finding.as_ref().is_some_and(|finding| finding.code == Code::UnsignedHead) {
                 self.unsigned.push(loaded.file.clone());
             }
             findings.extend(finding);
             // A gap lies beside the digest, it says nothing against it.
             let wrong = |finding: &Finding| finding.severity == Severity::Invalid && finding.code != Code::Gap;
-            if findings.iter().any(wrong) {
-                proof = Proof::Invalid;
-            }
+            proof = if findings.iter().any(wrong) { Proof::Invalid } else { own };
+            findings.extend(self.renamed(loaded, digest));
         }
-        let unresolved = self.remember(entry, loaded, digest, in_period);
-        Step { proof, findings, unresolved }
+        if proof != Proof::Invalid {
+            self.longest_window = self.longest_window.max(digest.end - digest.start);
+        }
+        let missing = self.close_hole(digest.end, &mut findings);
+        let unresolved = self.remember(loaded, digest, in_period, &mut findings);
+        Step { proof, findings, missing, unresolved }
+    }
+
+    /// The digest of an unresolved claim was found nowhere.
+    pub fn is_missing(&mut self, claim: Claim) {
+        self.newer = Newer::Missing(claim);
     }
 
     /// Ends the walk: claims about digests that are listed but did not come along, and what only the whole chain shows.
     pub fn finish(self) -> (Vec<Claim>, Vec<Finding>) {
-        let pending = self.claims.into_iter().filter(|claim| claim.in_period).collect();
+        let pending = self.claims.into_values().filter(|claim| claim.in_period).collect();
         // A copy with metadata for some digests had it for all: taking it off would be the way to hide a change.
         let stripped = self.unsigned.into_iter().filter(|_| self.any_signature);
         let text = "lacks the signature that other digests of its chain came with";
@@ -257,36 +195,52 @@ impl<'a> Walk<'a> {
         (pending, findings.collect())
     }
 
-    fn unreadable(&self, name: &FileName, loaded: &Loaded, problem: Option<&DigestProblem>) -> Step {
-        // Its window is not known, only its end.
-        if !digest_end(name).is_some_and(|end| self.rules.period.touches(end, end)) {
-            return Step { proof: Proof::OutOfPeriod, findings: Vec::new(), unresolved: None };
-        }
-        let code = match problem {
-            None => Code::DigestMissing,
-            Some(DigestProblem::Gzip(GzipProblem::TrailingData)) => Code::TrailingData,
-            Some(DigestProblem::Gzip(GzipProblem::TooLarge)) => Code::TooLarge,
-            Some(_) => Code::DigestFormat,
+    pub fn interval(&self) -> Duration {
+        if self.longest_window.is_positive() { self.longest_window } else { self.listed_interval }
+    }
+
+    fn unreadable(&mut self, loaded: &Loaded) -> Step {
+        let end = match &self.rules.index.entries[loaded.id as usize].kind {
+            Kind::Digest(name) => name.end,
+            Kind::Log { minute } => *minute,
         };
-        let text = problem.map_or_else(|| "vanished while it was checked".to_owned(), DigestProblem::text);
-        Step { proof: Proof::Invalid, findings: vec![Finding::new(code, &loaded.file, text)], unresolved: None }
+        let mut findings = Vec::new();
+        let mut missing = 0;
+        let mut proof = Proof::OutOfPeriod;
+        // Its window is not known, only its end.
+        if self.rules.period.touches(end, end) {
+            let (code, text) = match &loaded.content {
+                Content::Problem(DigestProblem::Gzip(GzipProblem::TrailingData)) => {
+                    (Code::TrailingData, GzipProblem::TrailingData.text().to_owned())
+                }
+                Content::Problem(DigestProblem::Gzip(GzipProblem::TooLarge)) => {
+                    (Code::TooLarge, GzipProblem::TooLarge.text().to_owned())
+                }
+                Content::Problem(problem) => (Code::DigestFormat, problem.text()),
+                Content::Unreadable(error) => (Code::Unreadable, error.chain()),
+                _ => (Code::DigestMissing, "vanished while it was checked".to_owned()),
+            };
+            findings.push(Finding::new(code, &loaded.file, text));
+            proof = Proof::Invalid;
+            missing = self.close_hole(end, &mut findings);
+        }
+        self.newer = Newer::Unread { end, file: loaded.file.clone() };
+        Step { proof, findings, missing, unresolved: None }
     }
 
     /// No newer digest names this one: is that right?
     fn unclaimed(&self, loaded: &Loaded, digest: &ParsedDigest, in_period: bool) -> Option<Finding> {
         match &self.newer {
-            Newer::Start { file, start, in_period: true } if !self.chain.backfill && self.rules.period.begins_by(*start) => {
+            Newer::Start { file, start, in_period: true } if !self.key.backfill && self.rules.period.begins_by(*start) => {
                 let text = format!(
-                    "starts a new chain, although {} exists: nothing vouches for the time from {} to {}",
+                    "starts a new chain, although {} exists: nothing vouches for the time from {} to {} ({})",
                     loaded.file,
                     digest.document.digest_end_time,
-                    opentrail_model::timestamp::event_time(*start),
+                    timestamp::event_time(*start),
+                    hours(*start - digest.end),
                 );
-                let mut gap = Finding::new(Code::Gap, file, text);
-                if self.rules.accept_gap {
-                    gap.severity = Severity::Info;
-                }
-                Some(gap)
+                let gap = Finding::new(Code::Gap, file, text);
+                Some(if self.rules.accept_gap { gap.with_severity(Severity::Info) } else { gap })
             }
             Newer::Names { file } if in_period => {
                 let text = format!("is skipped: {file}, the next one, names another digest before it");
@@ -296,74 +250,146 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The digest by itself. `Err(None)` when there are no keys to check with.
-    fn check_own(&self, loaded: &Loaded, digest: &ParsedDigest, claim: Option<&Claim>) -> Result<(), Option<Finding>> {
+    /// Findings for the digests the schedule misses between the newer digest and one that ends at `end`; their number.
+    fn close_hole(&mut self, end: OffsetDateTime, findings: &mut Vec<Finding>) -> u64 {
+        let interval = self.interval();
+        let (until, pattern, claim) = match std::mem::replace(&mut self.newer, Newer::Unknown) {
+            Newer::Missing(claim) if claim.in_period => (claim.until, s3_url(&claim.bucket, &claim.key), Some(claim)),
+            Newer::Unread { end, file } if self.rules.period.touches(end, end) => (end.saturating_sub(interval), file, None),
+            other => {
+                self.newer = other;
+                return 0;
+            }
+        };
+        if self.key.backfill {
+            return 0;
+        }
+        let from = self.rules.period.from.map_or(end, |from| from.max(end));
+        let hole = Hole { from, until, claim, pattern };
+        findings.extend(hole.findings(interval));
+        hole.count(interval).saturating_sub(u64::from(hole.claim.is_some()))
+    }
+
+    fn renamed(&self, loaded: &Loaded, digest: &ParsedDigest) -> Option<Finding> {
+        let is_renamed = self.rules.index.entries[loaded.id as usize].is_renamed();
+        let text = || format!("is what was recorded as {}, found by its content", digest.named());
+        is_renamed.then(|| Finding::new(Code::Renamed, &loaded.file, text()))
+    }
+
+    /// The digest by itself.
+    fn check_own(&self, loaded: &Loaded, digest: &ParsedDigest, claim: Option<&Claim>) -> Own {
         let document = &digest.document;
-        let finding = |code, text: String| Err(Some(Finding::new(code, &loaded.file, text)));
-        if self.keeps_metadata && self.chain.backfill && !loaded.metadata.contains_key(METADATA_BACKFILL) {
-            return finding(Code::DigestFormat, format!("lacks the metadata {METADATA_BACKFILL}"));
+        let wrong = |code, text: String| Own::Wrong(Finding::new(code, &loaded.file, text));
+        let keeps_metadata = self.rules.keeps_metadata[self.rules.index.shelf(loaded.id as usize).source];
+        if keeps_metadata && self.key.backfill && !loaded.metadata.contains_key(METADATA_BACKFILL) {
+            return wrong(Code::DigestFormat, format!("lacks the metadata {METADATA_BACKFILL}"));
         }
-        if !self.rules.index.is_at(loaded.id, &document.digest_s3_bucket, &document.digest_s3_object) {
-            return finding(Code::DigestMoved, format!("belongs at {}", digest.named()));
+        if !self.rules.index.is_at(loaded.id as usize, &document.digest_s3_bucket, &document.digest_s3_object) {
+            return wrong(Code::DigestMoved, format!("belongs at {}", digest.named()));
         }
+        if let Some(account) = document.aws_account_id.as_ref().filter(|account| **account != self.key.account) {
+            // Its signature is checked first: a forged digest is worse than an odd one.
+            if let Own::Wrong(finding) = self.check_signature(loaded, digest, claim, keeps_metadata) {
+                return Own::Wrong(finding);
+            }
+            return wrong(Code::AccountMismatch, format!("says it is of account {account}"));
+        }
+        self.check_signature(loaded, digest, claim, keeps_metadata)
+    }
+
+    fn check_signature(&self, loaded: &Loaded, digest: &ParsedDigest, claim: Option<&Claim>, keeps_metadata: bool) -> Own {
+        let wrong = |code, text: String| Own::Wrong(Finding::new(code, &loaded.file, text));
         let own = loaded.metadata.get(METADATA_SIGNATURE).map(String::as_str);
-        if own.is_none() && self.keeps_metadata {
-            return finding(Code::SignatureMissing, format!("lacks the metadata {METADATA_SIGNATURE}"));
+        if own.is_none() && keeps_metadata {
+            return wrong(Code::SignatureMissing, format!("lacks the metadata {METADATA_SIGNATURE}"));
         }
-        let Some(keys) = self.rules.keys else { return Err(None) };
-        let fingerprint = &document.digest_public_key_fingerprint;
+        let Some(keys) = self.rules.keys else { return Own::Unproved(None) };
+        let fingerprint = &digest.document.digest_public_key_fingerprint;
         let Some(key) = keys.get(fingerprint) else {
-            let region = &self.chain.home_region;
-            return finding(Code::KeyUnknown, format!("public key not found in region {region} for fingerprint {fingerprint}"));
+            let region = &self.key.home_region;
+            return wrong(Code::KeyUnknown, format!("public key not found in region {region} for fingerprint {fingerprint}"));
         };
         let algorithm = loaded.metadata.get(METADATA_SIGNATURE_ALGORITHM);
         if let Some(other) = algorithm.filter(|algorithm| *algorithm != SIGNATURE_ALGORITHM) {
-            return finding(Code::SignatureInvalid, format!("has a signature of unknown kind {other}"));
+            return wrong(Code::SignatureInvalid, format!("has a signature of unknown kind {other}"));
         }
         let Some(signature) = own.or_else(|| claim?.signature.as_deref()) else {
             let text = "signature unavailable: the copy has no metadata, and no newer digest has its signature";
-            return finding(Code::UnsignedHead, text.to_owned());
+            return Own::Unproved(Some(Finding::new(Code::UnsignedHead, &loaded.file, text)));
         };
         let verifies = |signature: &[u8]| key.verifies(digest.signed_text().as_bytes(), signature);
         match hex::decode(signature) {
-            Ok(signature) if verifies(&signature) => Ok(()),
-            _ => finding(Code::SignatureInvalid, "signature verification failed".to_owned()),
+            Ok(signature) if verifies(&signature) => {}
+            _ => return wrong(Code::SignatureInvalid, "signature verification failed".to_owned()),
         }
+        // Backfill digests are made long after their window.
+        let outside = !self.key.backfill && !key.is_valid_at(digest.end);
+        let text = || format!("is signed with key {fingerprint}, which was not valid at that time");
+        Own::Proved(outside.then(|| Finding::new(Code::KeyOutsideValidity, &loaded.file, text())))
     }
 
     /// Keeps what this digest says about the one before it.
-    fn remember(&mut self, entry: &Entry, loaded: &Loaded, digest: &ParsedDigest, in_period: bool) -> Option<Claim> {
+    fn remember(
+        &mut self,
+        loaded: &Loaded,
+        digest: &ParsedDigest,
+        in_period: bool,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Claim> {
         let file = loaded.file.clone();
         let Some((bucket, key)) = digest.previous() else {
             self.newer = Newer::Start { file, start: digest.start, in_period };
             return None;
         };
+        self.newer = Newer::Unknown;
+        let named = FileName::parse(names::file_name(key));
+        if let Some(problem) = self.cannot_be_previous(named.as_ref(), digest.end) {
+            if in_period {
+                findings.push(Finding::new(Code::BrokenLink, &file, format!("names {key} as the digest before it, {problem}")));
+            }
+            return None;
+        }
+        let target = self.rules.index.find(bucket, key, Some(loaded.id));
         let claim = Claim {
-            target: self.rules.index.find(bucket, key, entry),
+            target: target.and_then(|id| u32::try_from(id).ok()),
             by: file.clone(),
             in_period,
+            until: digest.start,
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             hash: digest.document.previous_digest_hash_value.clone(),
             signature: digest.document.previous_digest_signature.clone(),
         };
-        if claim.target.is_some() {
-            self.newer = Newer::Names { file };
-            self.claims.push(claim);
+        if let Some(target) = claim.target {
+            self.newer = Newer::Names { file: file.clone() };
+            if let Some(other) = self.claims.insert(target, claim)
+                && in_period
+            {
+                let text = format!("names the same digest before it as {}: the chain was forked", other.by);
+                findings.push(Finding::new(Code::BrokenLink, file, text));
+            }
             return None;
         }
-        self.newer = Newer::Unknown;
         // A digest that ended before the period need not be there.
-        let end = FileName::parse(names::file_name(key)).and_then(|name| digest_end(&name));
+        let end = named.and_then(|name| name.digest_end());
         let matters = in_period && end.is_none_or(|end| self.rules.period.begins_by(end));
         matters.then_some(claim)
     }
+
+    /// Why a name cannot be that of the digest before one that ends at `end`.
+    fn cannot_be_previous(&self, named: Option<&FileName>, end: OffsetDateTime) -> Option<&'static str> {
+        let FileName { account, region, kind: Kind::Digest(name) } = named? else { return Some("which is no digest") };
+        let of_chain = (account, region, &name.trail, &name.home_region, name.backfill)
+            == (&self.key.account, &self.key.region, &self.key.trail, &self.key.home_region, self.key.backfill);
+        if !of_chain {
+            return Some("which is of another chain");
+        }
+        (name.end >= end).then_some("which is not older")
+    }
 }
 
-/// The log files a digest names, wherever it stands.
-pub fn log_files(loaded: &Loaded) -> &[LogFileEntry] {
-    match &loaded.content {
-        Some(Ok(digest)) => &digest.document.log_files,
-        _ => &[],
-    }
+/// A length of time as people say it.
+fn hours(length: Duration) -> String {
+    let (hours, minutes) = (length.whole_hours(), length.whole_minutes() % 60);
+    if minutes == 0 { format!("{hours} h") } else { format!("{hours} h {minutes} min") }
 }

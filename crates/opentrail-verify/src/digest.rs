@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DigestDocument {
+    #[serde(default)]
+    pub aws_account_id: Option<String>,
     pub digest_start_time: String,
     pub digest_end_time: String,
     pub digest_s3_bucket: String,
@@ -71,7 +73,12 @@ impl DigestProblem {
 impl ParsedDigest {
     /// Reads the stored, compressed bytes.
     pub fn read(stored: &[u8]) -> Result<Self, DigestProblem> {
-        let mut member = Member::new(Vec::new(), limits::DIGEST_BYTES);
+        Self::read_within(stored, limits::DIGEST_BYTES)
+    }
+
+    /// [`Self::read`] with a limit on the uncompressed bytes.
+    pub fn read_within(stored: &[u8], limit: u64) -> Result<Self, DigestProblem> {
+        let mut member = Member::new(Vec::new(), limit);
         member.feed(stored).map_err(DigestProblem::Gzip)?;
         Self::parse(&member.finish().map_err(DigestProblem::Gzip)?)
     }

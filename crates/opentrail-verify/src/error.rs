@@ -17,7 +17,7 @@ pub enum ErrorKind {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    #[error("source {spec} is not a file, a directory or s3://bucket/prefix")]
+    #[error("source {spec} is not a file, a directory, an archive or s3://bucket/prefix")]
     SourceSpec { spec: String },
     #[error("no credentials for s3://{bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_SHARED_CREDENTIALS_FILE")]
     NoCredentials { bucket: String },
@@ -27,6 +27,20 @@ pub enum VerifyError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("reading s3://{bucket}/{key}")]
     Bucket { bucket: String, key: String, source: object_store::Error },
+    #[error("s3://{bucket}/{key}: the store does not answer")]
+    Stalled { bucket: String, key: String },
+    #[error("{file} is larger than {limit} bytes")]
+    TooLarge { file: String, limit: u64 },
+    #[error("{file} is not there")]
+    NotThere { file: String },
+    #[error("more than {limit} files: give --from and --to, or a part of the tree")]
+    TooManyFiles { limit: usize },
+    #[error("gave up after {count} files that could not be read, the last one {file}")]
+    GaveUp { count: usize, file: String, source: Box<VerifyError> },
+    #[error("{file} is no head file: expected {{\"version\": 1, \"heads\": [...]}}")]
+    HeadFile { file: String, source: serde_json::Error },
+    #[error("asking {url}")]
+    Http { url: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("reading public keys")]
     Keys(#[from] KeyError),
     #[error("checking a file was interrupted")]
@@ -34,12 +48,31 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// The error and its causes in one line, for a finding.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        text
+    }
+
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::SourceSpec { .. } | Self::NoCredentials { .. } | Self::CredentialsFile { .. } | Self::Keys(_) => {
-                ErrorKind::FixRequest
+            Self::SourceSpec { .. }
+            | Self::NoCredentials { .. }
+            | Self::CredentialsFile { .. }
+            | Self::TooLarge { .. }
+            | Self::NotThere { .. }
+            | Self::TooManyFiles { .. }
+            | Self::HeadFile { .. }
+            | Self::Keys(_) => ErrorKind::FixRequest,
+            Self::Read { .. } | Self::Bucket { .. } | Self::Stalled { .. } | Self::GaveUp { .. } | Self::Http { .. } => {
+                ErrorKind::Retry
             }
-            Self::Read { .. } | Self::Bucket { .. } => ErrorKind::Retry,
             Self::Interrupted(_) => ErrorKind::ReportBug,
         }
     }

@@ -8,6 +8,8 @@ use md5::{Digest as _, Md5};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,6 +32,8 @@ pub enum KeyError {
 #[derive(Debug, Clone)]
 pub struct PublicKey {
     pkcs1: Vec<u8>,
+    /// Begin and end of its validity, where the file says.
+    validity: Option<(OffsetDateTime, OffsetDateTime)>,
 }
 
 impl PublicKey {
@@ -37,7 +41,13 @@ impl PublicKey {
     pub fn from_der(der: &[u8]) -> Option<Self> {
         let pkcs1 = pkcs1_of(der)?.to_vec();
         let parses = aws_lc_rs::signature::ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &pkcs1);
-        parses.is_ok().then_some(Self { pkcs1 })
+        parses.is_ok().then_some(Self { pkcs1, validity: None })
+    }
+
+    /// Whether it was valid at a digest's end. Digests are signed some time after; keys of different times overlap.
+    pub fn is_valid_at(&self, end: OffsetDateTime) -> bool {
+        let slack = limits::KEY_VALIDITY_SLACK;
+        self.validity.is_none_or(|(from, to)| from.saturating_sub(slack) <= end && end <= to.saturating_add(slack))
     }
 
     /// Whether `signature` is this key's over `message`: RSASSA-PKCS1-v1_5 with SHA-256.
@@ -76,9 +86,10 @@ impl KeySet {
             if actual != fingerprint {
                 return Err(KeyError::Fingerprint { fingerprint, actual });
             }
-            let Some(key) = PublicKey::from_der(&der) else {
+            let Some(mut key) = PublicKey::from_der(&der) else {
                 return Err(KeyError::NotRsa { fingerprint });
             };
+            key.validity = entry.validity_start_time.and_then(instant).zip(entry.validity_end_time.and_then(instant));
             keys.insert(fingerprint, key);
         }
         Ok(Self { keys })
@@ -117,12 +128,24 @@ struct KeysFile {
     public_key_list: Vec<KeyEntry>,
 }
 
-/// Validity times are not read: the signature proves which key made it, and AWS's own check does not look either.
+/// A time as the API sends it, in seconds, or as the AWS CLI prints it.
+fn instant(value: serde_json::Value) -> Option<OffsetDateTime> {
+    match value {
+        serde_json::Value::Number(seconds) => OffsetDateTime::from_unix_timestamp(seconds.as_f64()? as i64).ok(),
+        serde_json::Value::String(text) => OffsetDateTime::parse(&text, &Rfc3339).ok(),
+        _ => None,
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct KeyEntry {
     value: String,
     fingerprint: String,
+    #[serde(default)]
+    validity_start_time: Option<serde_json::Value>,
+    #[serde(default)]
+    validity_end_time: Option<serde_json::Value>,
 }
 
 const SEQUENCE: u8 = 0x30;

@@ -18,16 +18,19 @@ pub struct FileName {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    Digest {
-        trail: String,
-        home_region: String,
-        end: OffsetDateTime,
-        backfill: bool,
-    },
+    /// Boxed, because most files are log files and there may be a million of them.
+    Digest(Box<DigestName>),
     /// `minute` is the delivery time.
-    Log {
-        minute: OffsetDateTime,
-    },
+    Log { minute: OffsetDateTime },
+}
+
+/// What only the name of a digest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestName {
+    pub trail: String,
+    pub home_region: String,
+    pub end: OffsetDateTime,
+    pub backfill: bool,
 }
 
 impl FileName {
@@ -51,9 +54,17 @@ impl FileName {
         Some(Self { account: account.to_owned(), region: region.to_owned(), kind })
     }
 
+    /// The end of a digest's window.
+    pub fn digest_end(&self) -> Option<OffsetDateTime> {
+        match &self.kind {
+            Kind::Digest(digest) => Some(digest.end),
+            Kind::Log { .. } => None,
+        }
+    }
+
     fn folder(&self) -> &'static str {
         match self.kind {
-            Kind::Digest { .. } => DIGEST_FOLDER,
+            Kind::Digest(_) => DIGEST_FOLDER,
             Kind::Log { .. } => LOG_FOLDER,
         }
     }
@@ -67,12 +78,12 @@ fn digest_kind(rest: &str) -> Option<Kind> {
     };
     let (rest, end) = rest.rsplit_once('_')?;
     let (trail, home_region) = rest.rsplit_once('_')?;
-    Some(Kind::Digest {
+    Some(Kind::Digest(Box::new(DigestName {
         trail: trail.to_owned(),
         home_region: home_region.to_owned(),
         end: timestamp::parse_digest_name_time(end)?,
         backfill,
-    })
+    })))
 }
 
 /// Where a tree of CloudTrail files hangs.
@@ -109,6 +120,35 @@ pub fn split_location<'a>(location: &'a str, name: &FileName) -> (Place, &'a str
     (Place { base, organization }, tail)
 }
 
+/// The key a digest of the same chain has whose window ends at `end`.
+pub fn digest_key_ending(key: &str, end: OffsetDateTime) -> Option<String> {
+    let name = file_name(key);
+    FileName::parse(name)?.digest_end()?;
+    let (stem, _) = name.rsplit_once('_').filter(|_| !name.ends_with("_backfill.json.gz"))?;
+    let name = format!("{stem}_{}{ENDING}", timestamp::digest_name_time(end));
+    let folders: Vec<&str> = key.rsplitn(5, '/').collect();
+    match folders[..] {
+        [_, _, _, _, above] => Some(format!("{above}/{}/{name}", timestamp::folder(end))),
+        _ => Some(name),
+    }
+}
+
+/// Whether a file that is neither a digest's nor a log file's may be one that was renamed: gzip, and none of the other
+/// kinds that CloudTrail writes.
+pub fn may_be_renamed(name: &str) -> bool {
+    let other_kind = || name.split_once('_').is_some_and(|(_, rest)| rest.starts_with("CloudTrail-"));
+    name.ends_with(".gz") && FileName::parse(name).is_none() && !is_result(name) && !other_kind()
+}
+
+/// The sign file of a set of query results.
+pub const SIGN_FILE: &str = "result_sign.json";
+
+/// Whether this is a file of query results: `result_1.csv.gz`.
+pub fn is_result(name: &str) -> bool {
+    let number = name.strip_prefix("result_").and_then(|rest| rest.strip_suffix(".csv.gz"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The last part of a key or location.
 pub fn file_name(location: &str) -> &str {
     location.rsplit('/').next().unwrap_or(location)
@@ -126,12 +166,12 @@ mod tests {
         let digest = |backfill| FileName {
             account: "327878933619".into(),
             region: "ap-northeast-1".into(),
-            kind: Kind::Digest {
+            kind: Kind::Digest(Box::new(DigestName {
                 trail: "a_b-c".into(),
                 home_region: "us-west-2".into(),
                 end: datetime!(2023-10-15 23:04:04 UTC),
                 backfill,
-            },
+            })),
         };
         let check = |name: &str, expect: Option<FileName>| assert_eq!(FileName::parse(name), expect, "{name}");
         check(&format!("{NAME}.json.gz"), Some(digest(false)));
@@ -148,6 +188,25 @@ mod tests {
             }),
         );
         check("218007301253_CloudTrail-Insight_us-east-1_20230710T1145Z_7xgocspSowgK0Gto.json.gz", None);
+    }
+
+    #[test]
+    fn the_schedule_gives_names() {
+        let check = |key: &str, expect: Option<&str>| {
+            assert_eq!(digest_key_ending(key, datetime!(2023-10-16 00:04:04 UTC)).as_deref(), expect, "{key}");
+        };
+        let next = "327878933619_CloudTrail-Digest_ap-northeast-1_a_b-c_us-west-2_20231016T000404Z.json.gz";
+        check(&format!("p/r/2023/10/15/{NAME}.json.gz"), Some(&format!("p/r/2023/10/16/{next}")));
+        check(&format!("{NAME}.json.gz"), Some(next));
+        check(&format!("{NAME}_backfill.json.gz"), None);
+        check("notes.txt", None);
+    }
+
+    #[test]
+    fn other_files_are_told_apart() {
+        assert!(may_be_renamed("copy.json.gz") && !may_be_renamed("copy.txt") && !may_be_renamed("result_1.csv.gz"));
+        assert!(!may_be_renamed("218007301253_CloudTrail-Insight_us-east-1_20230710T1145Z_7xgocspSowgK0Gto.json.gz"));
+        assert!(is_result("result_12.csv.gz") && !is_result("result_.csv.gz") && !is_result("result_1.csv"));
     }
 
     #[test]

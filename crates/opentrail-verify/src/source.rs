@@ -1,24 +1,24 @@
 //! Where files come from.
 
+use crate::bucket::Store;
 use crate::error::VerifyError;
-use crate::names::{self, FileName, Kind, Place};
+use crate::names::{self, FileName};
+use crate::period::Period;
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::stream::BoxStream;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
 
-/// A tree of files to check.
+/// A tree of files to check. Implementations only read.
 ///
-/// Implementations only read. Calls may run at the same time. Listing and opening see the tree as it is at that moment:
-/// a file may vanish between the two, which `open` answers with `None`.
+/// Listing and opening see the tree as it is at that moment: a file may vanish between the two.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Locations of all files whose names are those of digests or log files, in any order.
-    async fn list(&self) -> Result<Vec<String>, VerifyError>;
+    /// The files that matter, in any order. A source may leave out what lies well outside the period.
+    async fn list(&self, period: &Period) -> Result<Listing, VerifyError>;
 
-    /// Opens a file by a location from [`Self::list`], or by an S3 key that a digest names; `None` if it is not there.
-    /// Every other failure is an error: what cannot be read is not missing.
-    async fn open(&self, location: &str) -> Result<Option<Object>, VerifyError>;
+    /// The way to the files.
+    fn files(&self) -> Files;
 
     /// The bucket this is, if locations are keys in one. `None` for a copy, whose bucket cannot be known.
     fn bucket(&self) -> Option<&str>;
@@ -27,100 +27,105 @@ pub trait Source: Send + Sync {
     fn display(&self, location: &str) -> String;
 }
 
-/// The stored bytes of a file, in pieces.
-pub type Body = BoxStream<'static, Result<Bytes, VerifyError>>;
+/// How files are read: on a thread, or as many requests at once as there may be.
+#[derive(Clone)]
+pub enum Files {
+    Local(Arc<dyn LocalFiles>),
+    Store(Arc<Store>),
+}
+
+/// Files of this machine. Calls block, and may run at the same time.
+pub trait LocalFiles: Send + Sync {
+    /// Opens a file by a location from a listing, or by an S3 key that a digest names; `None` if it is not there.
+    /// Every other failure is an error: what cannot be read is not missing.
+    fn open(&self, location: &str) -> Result<Option<LocalFile>, VerifyError>;
+
+    /// User metadata of a digest, names in lower case; empty if there is none.
+    fn metadata(&self, location: &str) -> Result<BTreeMap<String, String>, VerifyError>;
+}
 
 /// A file being read.
-pub struct Object {
-    pub body: Body,
-    /// User metadata of a digest, names in lower case; empty if there is none or the file is no digest.
-    pub metadata: BTreeMap<String, String>,
+pub struct LocalFile {
+    pub reader: Box<dyn Read + Send>,
+    /// Its size, to reserve memory by; not to be trusted.
+    pub size: u64,
 }
 
-/// One file of one source.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    pub source: usize,
-    pub location: String,
-    pub name: FileName,
-    pub place: Place,
-}
-
-/// All files of all sources. Pure: built from listings.
+/// What a source has, sorted by what the names say.
 #[derive(Debug, Default)]
-pub struct Index {
-    pub entries: Vec<Entry>,
-    /// The bucket of each source.
-    buckets: Vec<Option<String>>,
-    by_name: HashMap<String, Vec<usize>>,
+pub struct Listing {
+    /// Digests and log files.
+    pub files: Vec<String>,
+    /// Gzip files of other names: perhaps renamed ones.
+    pub odd: Vec<String>,
+    /// Sign files of query results, and result files.
+    pub sign_files: Vec<String>,
+    pub results: Vec<String>,
+    /// Folders that could not be listed.
+    pub unreadable: Vec<(String, String)>,
 }
 
-impl Index {
-    /// Adds a source and its listing. Names that are not CloudTrail's are left out.
-    pub fn add_source(&mut self, bucket: Option<&str>, locations: Vec<String>) {
-        let source = self.buckets.len();
-        self.buckets.push(bucket.map(str::to_owned));
-        for location in locations {
-            let file_name = names::file_name(&location).to_owned();
-            let Some(name) = FileName::parse(&file_name) else { continue };
-            let (place, _) = names::split_location(&location, &name);
-            self.by_name.entry(file_name).or_default().push(self.entries.len());
-            self.entries.push(Entry { source, location, name, place });
+impl Listing {
+    /// Sorts a location in; what cannot be CloudTrail's is left out.
+    pub fn add(&mut self, location: String) {
+        let name = names::file_name(&location);
+        if FileName::parse(name).is_some() {
+            self.files.push(location);
+        } else if name == names::SIGN_FILE {
+            self.sign_files.push(location);
+        } else if names::is_result(name) {
+            self.results.push(location);
+        } else if names::may_be_renamed(name) {
+            self.odd.push(location);
         }
     }
 
-    /// The file a digest names, sought first in the tree the digest itself was found in.
-    pub fn find(&self, bucket: &str, key: &str, near: &Entry) -> Option<usize> {
-        let candidates = self.by_name.get(names::file_name(key))?;
-        let matching = candidates.iter().copied().filter(|id| self.is_at(*id, bucket, key));
-        matching.max_by_key(|id| {
-            let entry = &self.entries[*id];
-            (entry.source == near.source, entry.place == near.place, std::cmp::Reverse(*id))
-        })
-    }
-
-    /// Whether a file is where `bucket` and `key` say. In a copy only the tail of the key can be compared.
-    pub fn is_at(&self, id: usize, bucket: &str, key: &str) -> bool {
-        let entry = &self.entries[id];
-        match &self.buckets[entry.source] {
-            Some(own) => own == bucket && entry.location == key,
-            None => {
-                let (_, tail) = names::split_location(&entry.location, &entry.name);
-                key.strip_suffix(tail).is_some_and(|head| head.is_empty() || head.ends_with('/'))
-            }
+    /// Makes the order the same in every run.
+    pub fn sort(&mut self) {
+        for list in [&mut self.files, &mut self.odd, &mut self.sign_files, &mut self.results] {
+            list.sort_unstable();
         }
     }
+}
 
-    /// Number of digests and log files.
-    pub fn counts(&self) -> (usize, usize) {
-        let digests = self.entries.iter().filter(|e| matches!(e.name.kind, Kind::Digest { .. })).count();
-        (digests, self.entries.len() - digests)
-    }
+/// The strings of a JSON object. A damaged side file counts as none: the signature is then missing, which is reported.
+pub fn parse_metadata(json: &[u8]) -> BTreeMap<String, String> {
+    let fields: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json).unwrap_or_default();
+    let text = |(name, value): (String, serde_json::Value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned()));
+    fields.into_iter().filter_map(text).collect()
+}
+
+/// Ending of the side file with a digest's user metadata.
+pub const METADATA_ENDING: &str = ".metadata.json";
+const ROOT_FOLDER: &str = "AWSLogs/";
+
+/// A key without the trail's prefix, which a copy need not have.
+pub fn without_prefix(key: &str) -> Option<&str> {
+    let at = key.find(ROOT_FOLDER).filter(|at| *at > 0)?;
+    Some(&key[at..])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const KEY: &str = "p/AWSLogs/1/CloudTrail/r/2023/07/10/218007301253_CloudTrail_r_20230710T1145Z_7xgocspSowgK0Gto.json.gz";
+    #[test]
+    fn metadata_is_read_leniently() {
+        let read = parse_metadata(br#"{"Signature":"ab","n":1}"#);
+        assert_eq!(read, BTreeMap::from([("signature".to_owned(), "ab".to_owned())]));
+        assert!(parse_metadata(b"not json").is_empty());
+    }
 
     #[test]
-    fn buckets_compare_exactly_and_copies_by_tail() {
-        let key = KEY.replace("/1/", "/218007301253/");
-        let file = names::file_name(&key).to_owned();
-        let mut index = Index::default();
-        index.add_source(Some("b"), vec![key.clone(), "other".into()]);
-        index.add_source(None, vec![format!("one/{}", &key[2..]), format!("two/{}", &key[2..]), file]);
-        let check = |bucket: &str, key: &str, near: usize, expect: Option<usize>| {
-            assert_eq!(index.find(bucket, key, &index.entries[near]), expect);
-        };
-        check("b", &key, 0, Some(0));
-        check("c", &key, 0, Some(1));
-        check("b", &key, 1, Some(1));
-        check("b", &key, 2, Some(2));
-        check("b", &key.replace("07/10", "07/11"), 2, Some(3));
-        check("b", &key.replace("T1145", "T1146"), 2, None);
-        assert!(!index.is_at(1, "b", &key.replace("07/10", "07/11")));
-        assert_eq!(index.counts(), (0, 4));
+    fn listings_are_sorted_by_kind() {
+        let mut listing = Listing::default();
+        let log = "a/218007301253_CloudTrail_us-east-1_20230710T1145Z_7xgocspSowgK0Gto.json.gz";
+        for location in ["b.gz", log, "q/result_sign.json", "q/result_1.csv.gz", "notes.txt", "b.gz.metadata.json"] {
+            listing.add(location.to_owned());
+        }
+        assert_eq!((listing.files, listing.odd), (vec![log.to_owned()], vec!["b.gz".to_owned()]));
+        assert_eq!((listing.sign_files.len(), listing.results.len()), (1, 1));
+        assert_eq!(without_prefix("p/AWSLogs/1"), Some("AWSLogs/1"));
+        assert_eq!(without_prefix("AWSLogs/1"), None);
     }
 }

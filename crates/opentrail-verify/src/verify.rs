@@ -1,45 +1,55 @@
-//! The run: list, walk each chain, check its log files, look for files nobody names.
+//! The run from the outside: list, get keys, check, compare with what was recorded elsewhere, report.
 
 use crate::Options;
-use crate::chain::{self, ChainKey, Loaded, Period, Proof, Rules, Step, Walk};
+use crate::chain::Rules;
+use crate::digest::ParsedDigest;
 use crate::error::VerifyError;
-use crate::finding::{Code, Finding, Severity};
+use crate::extras;
+use crate::finding::{Code, Finding};
+use crate::group;
+use crate::head_check;
+use crate::index::Index;
+use crate::keys::KeySet;
 use crate::limits;
-use crate::names::{Kind, Place};
-use crate::progress::{Checked, FileKind, Progress};
-use crate::reading::{self, LogJob};
-use crate::report::{ChainReport, Collector, Report};
-use crate::source::{Index, Source};
-use futures::{StreamExt, TryStreamExt, stream};
+use crate::period::Period;
+use crate::progress::Progress;
+use crate::reading::{self, Whereabouts};
+use crate::report::Report;
+use crate::results;
+use crate::run::Run;
+use crate::source::{Listing, Source};
 use opentrail_model::timestamp;
-use std::collections::HashMap;
-use time::OffsetDateTime;
+use std::collections::BTreeSet;
 
 /// Checks all digests of all sources, and all log files they name.
 ///
 /// Whatever is wrong with the files is in the report; an error means the check could not be done.
 pub async fn verify(sources: &[Box<dyn Source>], options: &Options, progress: &dyn Progress) -> Result<Report, VerifyError> {
-    let index = list(sources).await?;
-    let (digests, log_files) = index.counts();
+    let period = Period { from: options.from, to: options.to };
+    let listed = list(sources, options, period).await?;
+    let (digests, log_files) = listed.index.counts();
     progress.listed(digests, log_files);
-    let keys = options.keys.as_ref().filter(|keys| !keys.is_empty());
-    let rules =
-        Rules { index: &index, keys, period: Period { from: options.from, to: options.to }, accept_gap: options.accept_gap };
-    let mut run = Run {
-        sources,
-        rules,
-        concurrency: options.concurrency.max(1),
-        progress,
-        collector: Collector::default(),
-        named: vec![false; index.entries.len()],
-        windows: HashMap::new(),
+    let keys = keys(options, &listed).await?;
+    let keeps_metadata: Vec<bool> = sources.iter().map(|source| source.bucket().is_some()).collect();
+    let rules = Rules {
+        index: &listed.index,
+        keys: keys.as_ref(),
+        period,
+        accept_gap: options.accept_gap,
+        keeps_metadata: &keeps_metadata,
     };
-    for (key, digests) in chain::group(&index) {
-        run.chain(&key, &digests).await?;
+    let chains = group::chains(&listed.index);
+    let mut run = Run::new(sources, rules, &chains, options, progress);
+    for (source, location, text) in &listed.unreadable {
+        run.collector.add(Finding::new(Code::Unreadable, sources[*source].display(location), text));
     }
-    run.unlisted();
-    let mut collector = run.collector;
-    if !collector.has_chains() {
+    run.check_chains().await?;
+    head_check::check(&mut run, &options.expect_heads).await?;
+    extras::check(&mut run, &listed.odd).await?;
+    run.compare_events();
+    results::check(&mut run, &listed.sign_files, &listed.results).await?;
+    let mut collector = run.finish();
+    if collector.is_empty() {
         collector.add(Finding::new(Code::NoDigests, "", "there is no digest in the sources and the period"));
     } else if keys.is_none() {
         collector.add(Finding::new(Code::NoKeys, "", "no public keys were given: signatures were not checked"));
@@ -47,211 +57,67 @@ pub async fn verify(sources: &[Box<dyn Source>], options: &Options, progress: &d
     Ok(collector.finish(options.from.map(timestamp::event_time), options.to.map(timestamp::event_time)))
 }
 
-async fn list(sources: &[Box<dyn Source>]) -> Result<Index, VerifyError> {
-    let mut index = Index::default();
+/// All listings, put together. A file is named by source and location.
+#[derive(Default)]
+struct Listed {
+    index: Index,
+    odd: Vec<(usize, String)>,
+    sign_files: Vec<(usize, String)>,
+    results: Vec<(usize, String)>,
+    unreadable: Vec<(usize, String, String)>,
+}
+
+async fn list(sources: &[Box<dyn Source>], options: &Options, period: Period) -> Result<Listed, VerifyError> {
+    let mut all = Listed::default();
+    all.index.mapping = options.mapping.clone();
     for source in sources {
-        index.add_source(source.bucket(), source.list().await?);
+        let Listing { files, odd, sign_files, results, unreadable } = source.list(&period).await?;
+        let number = all.index.add_source(source.bucket());
+        for location in files {
+            all.index.add(number, location);
+        }
+        if all.index.entries.len() > limits::FILES {
+            return Err(VerifyError::TooManyFiles { limit: limits::FILES });
+        }
+        // In a bucket there may be any number of other services' files.
+        let of_cloudtrail = |location: &String| source.bucket().is_none() || location.contains("/CloudTrail");
+        for location in odd.into_iter().filter(of_cloudtrail) {
+            match recognise(source.as_ref(), &location).await {
+                Some(key) => drop(all.index.add_renamed(number, location, &key)),
+                None => all.odd.push((number, location)),
+            }
+        }
+        let mark = |location| (number, location);
+        all.sign_files.extend(sign_files.into_iter().map(mark));
+        all.results.extend(results.into_iter().map(mark));
+        all.unreadable.extend(unreadable.into_iter().map(|(location, text)| (number, location, text)));
     }
-    Ok(index)
+    all.index.finish();
+    Ok(all)
 }
 
-/// Source, place, account and region: log files of all trails lie together there.
-type Shelf = (usize, Place, String, String);
-
-struct Run<'a> {
-    sources: &'a [Box<dyn Source>],
-    rules: Rules<'a>,
-    concurrency: usize,
-    progress: &'a dyn Progress,
-    collector: Collector,
-    /// For each file of the index, whether a digest names it.
-    named: Vec<bool>,
-    /// Windows of digests that are not invalid.
-    windows: HashMap<Shelf, Vec<(OffsetDateTime, OffsetDateTime)>>,
+/// The key that a renamed digest gives itself; `None` for everything else.
+async fn recognise(source: &dyn Source, location: &str) -> Option<String> {
+    let place = Whereabouts { files: source.files(), location: location.to_owned(), file: source.display(location) };
+    // What cannot be read is reported when it is looked for by its content.
+    let (stored, _) = reading::read_stored(&place, limits::PEEK_BYTES).await.ok()??;
+    let digest = ParsedDigest::read_within(&stored, limits::SMALL_DIGEST_BYTES).ok()?;
+    Some(digest.document.digest_s3_object)
 }
 
-impl Run<'_> {
-    async fn chain(&mut self, key: &ChainKey, digests: &[usize]) -> Result<(), VerifyError> {
-        let (sources, rules) = (self.sources, self.rules);
-        let source = &sources[key.source];
-        let mut report = ChainReport {
-            trail: key.trail.clone(),
-            account: key.account.clone(),
-            region: key.region.clone(),
-            home_region: key.home_region.clone(),
-            organization: key.place.organization.clone(),
-            backfill: key.backfill,
-            place: source.display(&key.place.base),
-            ..ChainReport::default()
-        };
-        let mut walk = Walk::new(rules, key, source.bucket().is_some());
-        for batch in rules.period.select(rules.index, digests).chunks(limits::DIGESTS_PER_BATCH) {
-            let reads: Vec<_> = batch.iter().map(|id| reading::load_digest(sources, rules.index, *id)).collect();
-            let in_flight = self.concurrency.min(limits::DIGESTS_IN_FLIGHT);
-            let loaded: Vec<Loaded> = stream::iter(reads).buffered(in_flight).try_collect().await?;
-            let mut jobs = Vec::new();
-            for digest in &loaded {
-                let step = walk.step(digest);
-                let proof = step.proof;
-                self.record(key, digest, step, &mut report).await?;
-                let logs = self.name_logs(digest);
-                match proof {
-                    Proof::Valid => jobs.extend(logs.into_iter().map(|job| (job, true))),
-                    Proof::Unproved => jobs.extend(logs.into_iter().map(|job| (job, false))),
-                    Proof::Invalid => report.log_files.not_checked += logs.len() as u64,
-                    Proof::OutOfPeriod => {}
-                }
-            }
-            for jobs in jobs.chunks(limits::LOG_FILES_PER_BATCH) {
-                self.check_logs(jobs, &mut report).await?;
-            }
+/// The keys given, or those of the service for the regions that digests are from.
+async fn keys(options: &Options, listed: &Listed) -> Result<Option<KeySet>, VerifyError> {
+    let mut keys = options.keys.clone().unwrap_or_default();
+    if let Some(service) = &options.key_service {
+        let mut regions = BTreeSet::new();
+        for entry in listed.index.entries.iter().filter(|entry| entry.is_digest()) {
+            regions.insert(listed.index.shelves[entry.shelf as usize].region.clone());
         }
-        let (pending, findings) = walk.finish();
-        findings.into_iter().for_each(|finding| self.collector.add(finding));
-        for claim in pending {
-            let Some(id) = claim.target else { continue };
-            let loaded = reading::load_digest(sources, rules.index, id).await?;
-            self.settle(&claim, &loaded);
-        }
-        let digests = report.digests;
-        if digests.valid + digests.invalid + digests.unproved > 0 {
-            self.collector.add_chain(report);
-        }
-        Ok(())
-    }
-
-    /// Enters what a step found, and looks once more for a digest that was not listed.
-    async fn record(&mut self, key: &ChainKey, loaded: &Loaded, step: Step, report: &mut ChainReport) -> Result<(), VerifyError> {
-        match step.proof {
-            Proof::Valid => report.digests.valid += 1,
-            Proof::Invalid => report.digests.invalid += 1,
-            Proof::Unproved => report.digests.unproved += 1,
-            Proof::OutOfPeriod => {}
-        }
-        if step.proof != Proof::OutOfPeriod {
-            let digest = loaded.content.as_ref().and_then(|content| content.as_ref().ok());
-            let named = digest.map_or_else(|| loaded.file.clone(), |digest| digest.named());
-            let invalid = step.findings.iter().find(|f| f.severity == Severity::Invalid && f.code != Code::Gap);
-            self.progress.checked(&Checked {
-                kind: FileKind::Digest,
-                backfill: key.backfill,
-                named: &named,
-                proved: step.proof == Proof::Valid,
-                finding: invalid.or(step.findings.first()).filter(|f| f.code != Code::Gap),
-            });
-        }
-        if let (Proof::Valid | Proof::Unproved, Some(Ok(digest))) = (step.proof, &loaded.content) {
-            report.covered_to.get_or_insert_with(|| timestamp::event_time(digest.end));
-            report.covered_from = Some(timestamp::event_time(digest.start));
-            let shelf = (key.source, key.place.clone(), key.account.clone(), key.region.clone());
-            if !key.backfill {
-                self.windows.entry(shelf).or_default().push((digest.start, digest.end));
-            }
-        }
-        step.findings.into_iter().for_each(|finding| self.collector.add(finding));
-        let Some(claim) = step.unresolved else { return Ok(()) };
-        for source in reading::sources_of(self.sources, &claim.bucket) {
-            let previous = reading::load_digest_at(source, &claim.key, loaded.id).await?;
-            if previous.content.is_some() {
-                self.settle(&claim, &previous);
-                return Ok(());
-            }
-        }
-        report.digests.invalid += 1;
-        let finding = claim.missing();
-        let file = finding.file.clone();
-        self.progress.checked(&Checked {
-            kind: FileKind::Digest,
-            backfill: key.backfill,
-            named: &file,
-            proved: false,
-            finding: Some(&finding),
-        });
-        self.collector.add(finding);
-        Ok(())
-    }
-
-    /// Compares a claim with a digest outside the walk.
-    fn settle(&mut self, claim: &chain::Claim, loaded: &Loaded) {
-        let findings = match &loaded.content {
-            Some(Ok(digest)) => claim.check(&loaded.file, &digest.hash, &loaded.metadata),
-            // Unreadable: its own chain reports that. Vanished: it is missing.
-            Some(Err(_)) => Vec::new(),
-            None => vec![claim.missing()],
-        };
-        findings.into_iter().for_each(|finding| self.collector.add(finding));
-    }
-
-    /// Marks the log files a digest names, and makes the jobs to check them.
-    fn name_logs<'d>(&mut self, loaded: &'d Loaded) -> Vec<LogJob<'d>> {
-        let index = self.rules.index;
-        let near = &index.entries[loaded.id];
-        let mut jobs = Vec::new();
-        for entry in chain::log_files(loaded) {
-            let id = index.find(&entry.s3_bucket, &entry.s3_object, near);
-            if let Some(id) = id {
-                self.named[id] = true;
-            }
-            jobs.push(LogJob { entry, id, backfill: matches!(near.name.kind, Kind::Digest { backfill: true, .. }) });
-        }
-        jobs
-    }
-
-    async fn check_logs(&mut self, jobs: &[(LogJob<'_>, bool)], report: &mut ChainReport) -> Result<(), VerifyError> {
-        let (sources, index) = (self.sources, self.rules.index);
-        // Collected, because a stream of borrowing closures cannot be moved between threads.
-        let check = |(job, proved)| async move {
-            let finding = reading::check_log(sources, index, job).await;
-            finding.map(|finding| (job, proved, finding))
-        };
-        let checks: Vec<_> = jobs.iter().map(|(job, proved)| check((job, *proved))).collect();
-        let mut checks = stream::iter(checks).buffer_unordered(self.concurrency);
-        while let Some((job, proved, finding)) = checks.try_next().await? {
-            self.progress.checked(&Checked {
-                kind: FileKind::Log,
-                backfill: job.backfill,
-                named: &job.named(),
-                proved,
-                finding: finding.as_ref(),
-            });
-            match finding {
-                None => report.log_files.valid += 1,
-                Some(finding) => {
-                    report.log_files.invalid += 1;
-                    self.collector.add(finding);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Log files that lie well within a covered window and that no digest names.
-    fn unlisted(&mut self) {
-        for windows in self.windows.values_mut() {
-            *windows = merged(std::mem::take(windows));
-        }
-        for (entry, _) in self.rules.index.entries.iter().zip(&self.named).filter(|(_, named)| !**named) {
-            let Kind::Log { minute } = entry.name.kind else { continue };
-            let shelf = (entry.source, entry.place.clone(), entry.name.account.clone(), entry.name.region.clone());
-            let Some(windows) = self.windows.get(&shelf) else { continue };
-            let (early, late) = (minute - limits::NAME_TIME_EARLY, minute + limits::NAME_TIME_LATE);
-            if windows.iter().any(|(start, end)| *start <= early && late <= *end) {
-                let file = self.sources[entry.source].display(&entry.location);
-                self.collector.add(Finding::new(Code::Unlisted, file, "lies in the covered period, but no digest names it"));
-            }
+        let regions: Vec<String> = regions.into_iter().collect();
+        if !regions.is_empty() {
+            keys.extend(service.fetch(&regions).await?);
         }
     }
-}
-
-/// Joins windows that touch.
-fn merged(mut windows: Vec<(OffsetDateTime, OffsetDateTime)>) -> Vec<(OffsetDateTime, OffsetDateTime)> {
-    windows.sort_unstable();
-    let mut joined: Vec<(OffsetDateTime, OffsetDateTime)> = Vec::new();
-    for (start, end) in windows {
-        match joined.last_mut() {
-            Some(last) if start <= last.1 => last.1 = last.1.max(end),
-            _ => joined.push((start, end)),
-        }
-    }
-    joined
+    // A service that has no keys has not signed these digests; a file without keys was no help.
+    Ok(Some(keys).filter(|keys| options.key_service.is_some() || !keys.is_empty()))
 }

@@ -10,6 +10,7 @@ mod docs_command;
 mod front;
 mod keys_command;
 mod metrics;
+mod search_command;
 mod server;
 mod verify_command;
 
@@ -39,6 +40,7 @@ enum Command {
     Serve(ServeArgs),
     Demo(demo::DemoArgs),
     Verify(verify_command::VerifyArgs),
+    Search(search_command::SearchArgs),
     /// Public keys of digest signatures.
     Keys {
         #[command(subcommand)]
@@ -115,6 +117,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Serve(args) => serve(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Verify(args) => verify_command::run(args).await,
+        Command::Search(args) => search_command::run(args).await,
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }

@@ -81,10 +81,9 @@ fn parse_mapping(text: &str) -> Result<String, String> {
 /// If it could not run at all: exit status 2.
 pub async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
     let options = options(&args).await?;
-    let sources = args.sources.iter().map(|spec| open_source(spec)).collect::<Result<Vec<_>, _>>()?;
+    let specs = args.sources.clone();
     let progress = Bar::new(args.verbose, args.format);
-    let report = opentrail_verify::verify(&sources, &options, &progress).await?;
-    progress.bar.finish_and_clear();
+    let report = tokio::task::spawn_blocking(move || check(&specs, &options, &progress)).await??;
     let text = match args.format {
         Format::Text => report.to_text(),
         Format::Json => report.to_json() + "\n",
@@ -100,6 +99,16 @@ pub async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
         write_head(path, &report)?;
     }
     Ok(report.exit_code())
+}
+
+/// Runs on a runtime of one thread: passing answers between threads would cost more than the small files they are. Large
+/// files are decompressed on other threads anyway.
+fn check(specs: &[String], options: &Options, progress: &Bar) -> anyhow::Result<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let sources = specs.iter().map(|spec| open_source(spec)).collect::<Result<Vec<_>, _>>()?;
+    let report = runtime.block_on(opentrail_verify::verify(&sources, options, progress))?;
+    progress.bar.finish_and_clear();
+    Ok(report)
 }
 
 async fn options(args: &VerifyArgs) -> anyhow::Result<Options> {

@@ -1,0 +1,22 @@
+//! Where files come from, and the records in them.
+//!
+//! ```text
+//! Source ──list──▶ locations ──open──▶ bytes ──Input: gunzip──▶ blocks ──Reader: split──▶ raw records
+//! ```
+
+pub mod bucket;
+pub mod directory;
+pub mod source;
+
+mod aws_settings;
+mod document;
+mod envelope;
+mod input;
+mod names;
+mod reader;
+
+pub(crate) use reader::{Amount, Reader, Receive};
+pub use source::{Location, Source, open_source};
+
+#[cfg(test)]
+mod tests;

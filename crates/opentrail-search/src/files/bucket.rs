@@ -1,0 +1,141 @@
+//! An S3 bucket as a source.
+
+use super::aws_settings::AwsSettings;
+use super::names;
+use super::source::Source;
+use crate::error::SearchError;
+use crate::limits;
+use crate::query::Window;
+use bytes::{Buf, Bytes};
+use futures::{StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use std::io::{self, Read};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Objects of one bucket, in any store that speaks S3.
+pub struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    name: String,
+    prefix: Option<Path>,
+    runtime: Handle,
+}
+
+impl Bucket {
+    /// A bucket of the account and endpoint that the usual AWS environment variables name.
+    pub fn from_environment(name: &str, prefix: &str) -> Result<Self, SearchError> {
+        let settings = AwsSettings::from_environment(name)?;
+        // The rest of the variables (web identity, container credentials) is object_store's to read.
+        let mut builder = AmazonS3Builder::from_env().with_bucket_name(name).with_virtual_hosted_style_request(false);
+        if let Some(endpoint) = &settings.endpoint {
+            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+        }
+        if let Some(region) = &settings.region {
+            builder = builder.with_region(region);
+        }
+        if let Some(credentials) = &settings.credentials {
+            builder =
+                builder.with_access_key_id(&credentials.access_key_id).with_secret_access_key(&credentials.secret_access_key);
+            if let Some(token) = &credentials.session_token {
+                builder = builder.with_token(token);
+            }
+        }
+        let failed = |source| SearchError::Bucket { bucket: name.to_owned(), key: prefix.to_owned(), source };
+        Self::new(Arc::new(builder.build().map_err(failed)?), name, prefix)
+    }
+
+    /// A bucket reached through any store. Call it where a tokio runtime runs.
+    pub fn new(store: Arc<dyn ObjectStore>, name: &str, prefix: &str) -> Result<Self, SearchError> {
+        let prefix = match prefix.trim_matches('/') {
+            "" => None,
+            text => Some(Path::parse(text).map_err(|error| SearchError::Bucket {
+                bucket: name.to_owned(),
+                key: prefix.to_owned(),
+                source: error.into(),
+            })?),
+        };
+        let runtime = Handle::try_current().map_err(|source| SearchError::NoRuntime { source })?;
+        Ok(Self { store, name: name.to_owned(), prefix, runtime })
+    }
+
+    fn error(&self, key: &str, source: object_store::Error) -> SearchError {
+        SearchError::Bucket { bucket: self.name.clone(), key: key.to_owned(), source }
+    }
+
+    async fn keys(&self, window: &Window) -> Result<Vec<String>, SearchError> {
+        let mut objects = self.store.list(self.prefix.as_ref());
+        let mut keys = Vec::new();
+        let prefix = self.prefix.as_ref().map(Path::to_string).unwrap_or_default();
+        while let Some(object) = objects.try_next().await.map_err(|source| self.error(&prefix, source))? {
+            let key = object.location.to_string();
+            if names::may_hold_records(&key) && names::may_be_in(window, &key) {
+                keys.push(key);
+            }
+            if keys.len() > limits::FILES {
+                return Err(SearchError::TooManyFiles { limit: limits::FILES });
+            }
+        }
+        // A prefix may be the whole key, which listing below it does not answer.
+        if keys.is_empty()
+            && let Some(only) = &self.prefix
+            && self.store.head(only).await.is_ok()
+        {
+            keys.push(only.to_string());
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+}
+
+impl Source for Bucket {
+    fn list(&self, window: &Window, _problem: &mut dyn FnMut(String, SearchError)) -> Result<Vec<String>, SearchError> {
+        self.runtime.block_on(self.keys(window))
+    }
+
+    fn open(&self, location: &str) -> Result<Box<dyn Read + Send>, SearchError> {
+        let path = Path::parse(location).map_err(|error| self.error(location, error.into()))?;
+        let object = self.runtime.block_on(self.store.get(&path)).map_err(|source| self.error(location, source))?;
+        let mut stream = object.into_stream();
+        let (sender, pieces) = mpsc::channel(limits::PIECES_WAITING);
+        self.runtime.spawn(async move {
+            while let Some(piece) = stream.next().await {
+                // Nobody waits for the rest of an object that was given up.
+                if sender.send(piece.map_err(io::Error::other)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Box::new(Pieces { pieces, current: Bytes::new() }))
+    }
+
+    fn display(&self, location: &str) -> String {
+        format!("s3://{}/{location}", self.name)
+    }
+
+    fn workers(&self) -> usize {
+        limits::BUCKET_WORKERS
+    }
+}
+
+/// A stream as a blocking reader.
+struct Pieces {
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    current: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.current = piece?,
+                None => return Ok(0),
+            }
+        }
+        let length = into.len().min(self.current.len());
+        self.current.copy_to_slice(&mut into[..length]);
+        Ok(length)
+    }
+}
