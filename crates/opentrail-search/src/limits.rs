@@ -49,6 +49,8 @@ pub const CELL_CHARACTERS: usize = 60;
 pub const CELL_VALUES: usize = 100;
 /// Different values that are counted; the rest is counted together.
 pub const COUNTED_VALUES: usize = 100_000;
+/// Characters of a value that is counted; the rest does not tell it from others.
+pub const COUNTED_CHARACTERS: usize = 1_000;
 /// Lines of a chart.
 pub const CHART_LINES: usize = 50;
 /// Bars of a histogram.

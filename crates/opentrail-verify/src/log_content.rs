@@ -4,7 +4,7 @@ use crate::gzip::{GzipProblem, Member, Sha256Sink};
 use crate::limits;
 use crate::records::{Expected, Look, Records};
 use crate::source::LocalFile;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use libdeflater::Decompressor;
 use memchr::memmem;
 use std::io::{self, Read, Write};
@@ -100,8 +100,12 @@ impl LogReader {
     pub fn whole(&mut self, stored: &[u8], expected: Option<&Expected>) -> Result<LogContent, GzipProblem> {
         if let Some(length) = self.decompress(stored) {
             let plain = &self.plain[..length];
-            let hash = hex::encode(digest(&SHA256, plain));
-            return Ok(LogContent { hash, records: expected.map(|expected| Look::whole(expected, plain)) });
+            let Some(expected) = expected else {
+                return Ok(LogContent { hash: hex::encode(digest(&SHA256, plain)), records: None });
+            };
+            let mut hash = Context::new(&SHA256);
+            let records = Look::whole(expected, plain, |part| hash.update(part));
+            return Ok(LogContent { hash: hex::encode(hash.finish()), records: Some(records) });
         }
         // Too large, or something is wrong with it: the stream tells what.
         let mut member = LogStream::new(expected);

@@ -15,7 +15,7 @@ static ACCOUNT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"reci
 /// The longest member with its value that is looked at; longer ones are in doubt.
 const MEMBER_BYTES: usize = 512;
 /// How much of a stream is looked at in one go.
-const WINDOW_BYTES: usize = 128 << 10;
+const WINDOW_BYTES: usize = 64 << 10;
 
 /// The account and region that the path of a file gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +73,15 @@ impl Look {
         Records { ids: self.ids, contradiction: None, doubtful }
     }
 
-    /// Looks at a whole file, and parses it if in doubt.
-    pub fn whole(expected: &Expected, plain: &[u8]) -> Records {
+    /// Looks at a whole file, and parses it if in doubt. `also` is called with the same bytes, part by part, while they
+    /// are near the processor.
+    pub fn whole(expected: &Expected, plain: &[u8], mut also: impl FnMut(&[u8])) -> Records {
         let mut look = Self::new(expected.clone());
-        look.look(plain, plain.len());
+        for from in (0..plain.len()).step_by(WINDOW_BYTES) {
+            let to = plain.len().min(from + WINDOW_BYTES);
+            also(&plain[from..to]);
+            look.look(&plain[from..plain.len().min(to + MEMBER_BYTES)], to - from);
+        }
         if look.is_doubtful() { parse(expected, plain) } else { Records { ids: look.ids, ..Records::default() } }
     }
 
@@ -187,7 +192,7 @@ mod tests {
     fn check(records: &[String], ids: &[&str], contradiction: bool) {
         let plain = file(records);
         let expect: Vec<u128> = ids.iter().map(|id| hash(id.as_bytes())).collect();
-        let found = Look::whole(&expected(), &plain);
+        let found = Look::whole(&expected(), &plain, |_| {});
         assert_eq!((found.ids, found.contradiction.is_some()), (expect.clone(), contradiction), "{records:?}");
         let mut look = Look::new(expected());
         plain.chunks(7).for_each(|piece| look.feed(piece));
@@ -208,14 +213,16 @@ mod tests {
         let escaped = r#"{"userAgent":"\"awsRegion\":\"mars\"","awsRegion":"eu-west-1","eventID":"a\u0041"}"#;
         check(&[escaped.to_owned()], &["aA"], false);
         check(&[], &[], false);
-        assert_eq!(Look::whole(&expected(), b"\"eventID\""), Records::default());
-        assert_eq!(Look::whole(&expected(), b"\"eventID\":"), Records::default());
+        assert_eq!(Look::whole(&expected(), b"\"eventID\"", |_| {}), Records::default());
+        assert_eq!(Look::whole(&expected(), b"\"eventID\":", |_| {}), Records::default());
     }
 
     #[test]
     fn windows_overlap() {
         let records: Vec<String> = (0..20_000).map(|n| record(&format!("id-{n}"), "eu-west-1", "111122223333")).collect();
         let plain = file(&records);
+        let whole = Look::whole(&expected(), &plain, |_| {});
+        assert!(whole.ids.len() == 20_000 && whole.contradiction.is_none());
         for size in [1000, 131_072, 131_073, 500_000, plain.len()] {
             let mut look = Look::new(expected());
             plain.chunks(size).for_each(|piece| look.feed(piece));

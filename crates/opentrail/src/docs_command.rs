@@ -63,7 +63,8 @@ versioning, storage classes other than STANDARD and public ACLs of S3 answer `No
 
 ## Not there yet
 
-The commands `search`, `sql`, `import`, `gateway`, `account` and `user`; the console; Lake; TLS at the endpoint.
+The commands `sql`, `import`, `gateway`, `account` and `user`; `search` against a server (over files it works); the console; Lake; TLS at
+the endpoint.
 ";
 
 fn configuration() -> String {

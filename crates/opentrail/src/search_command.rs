@@ -280,7 +280,8 @@ impl Run<'_> {
         let headings: Vec<String> = names.iter().cloned().chain(["count".to_owned()]).collect();
         let terminal = self.terminal;
         let mut writer = Writer { out: &mut self.out, format: self.format, rows: 0 };
-        let rows: Vec<Row> = counts.iter().map(|(values, count)| count_row(writer.format, terminal, names, values, *count)).collect();
+        let rows: Vec<Row> =
+            counts.iter().map(|(values, count)| count_row(writer.format, terminal, names, values, *count)).collect();
         write_rows(&mut writer, &headings, &rows)
     }
 }
@@ -289,7 +290,9 @@ impl Run<'_> {
 fn row(extractor: &Extractor, format: Format, terminal: bool, record: &[u8]) -> Row {
     if matches!(format, Format::Table | Format::Csv) {
         let values = extractor.values(record, limits::CELL_VALUES);
-        return Row::Cells(values.iter().map(|values| cell(values)).collect());
+        // Rows are kept until all are known; what is not shown is not kept.
+        let text = |values: &Vec<_>| if format == Format::Table { table::shown(&cell(values)) } else { cell(values) };
+        return Row::Cells(values.iter().map(text).collect());
     }
     let line = if extractor.fields().is_empty() {
         String::from_utf8_lossy(&json::compact(record)).into_owned()

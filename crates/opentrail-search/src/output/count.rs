@@ -12,7 +12,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub fn add(&mut self, values: Vec<String>) {
+    /// Counts one occurrence. Of long values only the beginning is told apart.
+    pub fn add(&mut self, mut values: Vec<String>) {
+        for value in &mut values {
+            if let Some((end, _)) = value.char_indices().nth(limits::COUNTED_CHARACTERS) {
+                value.truncate(end);
+            }
+        }
         if let Some(count) = self.counts.get_mut(&values) {
             *count += 1;
         } else if self.counts.len() < limits::COUNTED_VALUES {

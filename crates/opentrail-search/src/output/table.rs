@@ -33,8 +33,8 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// A cell: harmless, and not longer than the limit.
-pub(super) fn shown(text: &str) -> String {
+/// A cell as it is shown: harmless, and not longer than the limit.
+pub fn shown(text: &str) -> String {
     let safe = for_terminal(text);
     match safe.char_indices().nth(limits::CELL_CHARACTERS) {
         Some(_) => safe.chars().take(limits::CELL_CHARACTERS - 1).chain(['…']).collect(),
