@@ -92,6 +92,11 @@ async fn show(config: &Config, running: &Running, once: bool) -> anyhow::Result<
         sleep(Duration::from_millis(120)).await;
     }
     println!();
+    let digests = running.server.delivery_stats().digests;
+    println!("  waiting for the digests of the last log files");
+    while running.server.delivery_stats().digests < digests + 2 * REGIONS.len() as u64 && started.elapsed() < 2 * SHOW {
+        sleep(Duration::from_millis(100)).await;
+    }
     look_up(&mut client, &root).await?;
     let proved = prove(config, running, &mut client, &root).await?;
     if !once {
