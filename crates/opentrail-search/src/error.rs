@@ -1,6 +1,7 @@
 //! Why a search could not run. What could not be read of single files is not an error but a [`crate::search::Problem`].
 
 use crate::query::SyntaxError;
+use opentrail_aws_environment::EnvironmentError;
 use std::path::PathBuf;
 
 /// What the caller can do about an error.
@@ -21,10 +22,8 @@ pub enum SearchError {
     Syntax(#[from] SyntaxError),
     #[error("source {spec} is not a file, a directory or s3://bucket/prefix")]
     SourceSpec { spec: String },
-    #[error("no credentials for s3://{bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_SHARED_CREDENTIALS_FILE")]
-    NoCredentials { bucket: String },
-    #[error("reading credentials file {}", path.display())]
-    CredentialsFile { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     #[error("reading {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("reading s3://{bucket}/{key}")]
@@ -40,11 +39,7 @@ pub enum SearchError {
 impl SearchError {
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Syntax(_)
-            | Self::SourceSpec { .. }
-            | Self::NoCredentials { .. }
-            | Self::CredentialsFile { .. }
-            | Self::TooManyFiles { .. } => ErrorKind::FixRequest,
+            Self::Syntax(_) | Self::SourceSpec { .. } | Self::Environment(_) | Self::TooManyFiles { .. } => ErrorKind::FixRequest,
             Self::Read { .. } | Self::Bucket { .. } | Self::Output(_) => ErrorKind::Retry,
             Self::NoRuntime { .. } => ErrorKind::ReportBug,
         }

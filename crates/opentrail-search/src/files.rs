@@ -8,7 +8,6 @@ pub mod bucket;
 pub mod directory;
 pub mod source;
 
-mod aws_settings;
 mod document;
 mod envelope;
 mod input;

@@ -1,6 +1,5 @@
 //! An S3 bucket as a source.
 
-use crate::aws_settings::AwsSettings;
 use crate::error::VerifyError;
 use crate::limits;
 use crate::period::Period;
@@ -12,6 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{Attribute, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
+use opentrail_aws_environment::AwsSettings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,25 +67,7 @@ impl Bucket {
             .with_connect_timeout(limits::CONNECT)
             .with_timeout(limits::REQUEST)
             .with_pool_max_idle_per_host(limits::IDLE_CONNECTIONS);
-        // The rest of the variables (web identity, container credentials) is object_store's to read.
-        let mut builder = AmazonS3Builder::from_env()
-            .with_client_options(client)
-            .with_retry(retry)
-            .with_bucket_name(name)
-            .with_virtual_hosted_style_request(false);
-        if let Some(endpoint) = &settings.endpoint {
-            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
-        }
-        if let Some(region) = &settings.region {
-            builder = builder.with_region(region);
-        }
-        if let Some(credentials) = &settings.credentials {
-            builder =
-                builder.with_access_key_id(&credentials.access_key_id).with_secret_access_key(&credentials.secret_access_key);
-            if let Some(token) = &credentials.session_token {
-                builder = builder.with_token(token);
-            }
-        }
+        let builder = settings.apply(AmazonS3Builder::from_env().with_client_options(client).with_retry(retry), name);
         let failed = |source| VerifyError::Bucket { bucket: name.to_owned(), key: prefix.to_owned(), source };
         let store = Arc::new(builder.build().map_err(failed)?);
         Self::new(store, name, prefix)

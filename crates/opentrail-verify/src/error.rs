@@ -1,6 +1,7 @@
 //! Why a verification could not run. What it found out is not an error but a [`crate::finding::Finding`].
 
 use crate::keys::KeyError;
+use opentrail_aws_environment::EnvironmentError;
 use std::path::PathBuf;
 
 /// What the caller can do about an error.
@@ -19,10 +20,8 @@ pub enum ErrorKind {
 pub enum VerifyError {
     #[error("source {spec} is not a file, a directory, an archive or s3://bucket/prefix")]
     SourceSpec { spec: String },
-    #[error("no credentials for s3://{bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_SHARED_CREDENTIALS_FILE")]
-    NoCredentials { bucket: String },
-    #[error("reading credentials file {}", path.display())]
-    CredentialsFile { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     #[error("reading {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("reading s3://{bucket}/{key}")]
@@ -63,8 +62,7 @@ impl VerifyError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::SourceSpec { .. }
-            | Self::NoCredentials { .. }
-            | Self::CredentialsFile { .. }
+            | Self::Environment(_)
             | Self::TooLarge { .. }
             | Self::NotThere { .. }
             | Self::TooManyFiles { .. }

@@ -1,6 +1,5 @@
 //! Public keys from the service that signed: AWS itself, or a server of one's own.
 
-use crate::aws_settings::AwsSettings;
 use crate::error::VerifyError;
 use crate::keys::KeySet;
 use crate::limits;
@@ -8,6 +7,7 @@ use futures::TryStreamExt;
 use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
+use opentrail_aws_environment::{AwsSettings, EnvironmentError};
 use serde_json::{Value, json};
 
 /// Keys are asked for from 2001 on: there was no CloudTrail before.
@@ -30,7 +30,7 @@ impl KeyService {
     pub async fn fetch(&self, regions: &[String]) -> Result<KeySet, VerifyError> {
         let settings = AwsSettings::from_environment("")?;
         let Some(credentials) = settings.credentials else {
-            return Err(VerifyError::NoCredentials { bucket: "cloudtrail:ListPublicKeys".into() });
+            return Err(EnvironmentError::NoCredentials { bucket: "cloudtrail:ListPublicKeys".into() }.into());
         };
         let credential = AwsCredential {
             key_id: credentials.access_key_id,

@@ -49,7 +49,6 @@ pub mod limits;
 
 pub mod sample;
 
-pub mod aws_settings;
 mod extras;
 mod head_check;
 pub mod key_service;

@@ -170,7 +170,7 @@ fn form_encoded(text: &str) -> String {
 /// # Errors
 /// If there are no credentials.
 pub fn caller_from_environment() -> anyhow::Result<Caller> {
-    let settings = opentrail_verify::aws_settings::AwsSettings::from_environment("")?;
+    let settings = opentrail_aws_environment::AwsSettings::from_environment("")?;
     let credentials =
         settings.credentials.context("no AWS credentials: set AWS_SHARED_CREDENTIALS_FILE to DATA_DIR/credentials")?;
     if credentials.session_token.is_some() {

@@ -1,6 +1,5 @@
 //! An S3 bucket as a source.
 
-use super::aws_settings::AwsSettings;
 use super::names;
 use super::source::Source;
 use crate::error::SearchError;
@@ -11,6 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use opentrail_aws_environment::AwsSettings;
 use std::io::{self, Read};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -27,22 +27,7 @@ pub struct Bucket {
 impl Bucket {
     /// A bucket of the account and endpoint that the usual AWS environment variables name.
     pub fn from_environment(name: &str, prefix: &str) -> Result<Self, SearchError> {
-        let settings = AwsSettings::from_environment(name)?;
-        // The rest of the variables (web identity, container credentials) is object_store's to read.
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(name).with_virtual_hosted_style_request(false);
-        if let Some(endpoint) = &settings.endpoint {
-            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
-        }
-        if let Some(region) = &settings.region {
-            builder = builder.with_region(region);
-        }
-        if let Some(credentials) = &settings.credentials {
-            builder =
-                builder.with_access_key_id(&credentials.access_key_id).with_secret_access_key(&credentials.secret_access_key);
-            if let Some(token) = &credentials.session_token {
-                builder = builder.with_token(token);
-            }
-        }
+        let builder = AwsSettings::from_environment(name)?.apply(AmazonS3Builder::from_env(), name);
         let failed = |source| SearchError::Bucket { bucket: name.to_owned(), key: prefix.to_owned(), source };
         Self::new(Arc::new(builder.build().map_err(failed)?), name, prefix)
     }

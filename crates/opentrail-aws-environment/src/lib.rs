@@ -1,8 +1,25 @@
 //! Endpoint, region and credentials as the AWS command line finds them. `object_store` reads no credentials file.
+//!
+//! ```text
+//! variables ▸ config file ▸ credentials file ──▶ AwsSettings ──apply──▶ a client of a bucket
+//! ```
+//!
+//! Does not know: what is read from the bucket, retries, time limits.
+//!
+//! Does not promise: web identity and container credentials; those variables are `object_store`'s to read.
 
-use crate::error::SearchError;
+use object_store::aws::AmazonS3Builder;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// Why the environment names nothing that can be used. The caller has to set it right.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    #[error("no credentials for s3://{bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_SHARED_CREDENTIALS_FILE")]
+    NoCredentials { bucket: String },
+    #[error("reading credentials file {}", path.display())]
+    CredentialsFile { path: PathBuf, source: std::io::Error },
+}
 
 /// Settings found in the environment; what is absent is left to `object_store`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,7 +47,7 @@ const OTHER_PROVIDERS: [&str; 3] =
     ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
 impl AwsSettings {
-    pub fn from_environment(bucket: &str) -> Result<Self, SearchError> {
+    pub fn from_environment(bucket: &str) -> Result<Self, EnvironmentError> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let mut settings = Self::from_variables(&variable);
         let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
@@ -46,9 +63,31 @@ impl AwsSettings {
         // With an endpoint of one's own there is no instance metadata service to ask; asking would only hang.
         let other_provider = OTHER_PROVIDERS.iter().any(|name| variable(name).is_some());
         if settings.credentials.is_none() && settings.endpoint.is_some() && !other_provider {
-            return Err(SearchError::NoCredentials { bucket: bucket.to_owned() });
+            return Err(EnvironmentError::NoCredentials { bucket: bucket.to_owned() });
         }
         Ok(settings)
+    }
+
+    /// `builder` with these settings, for a bucket that is addressed by path.
+    ///
+    /// Begin with `AmazonS3Builder::from_env()`: the rest of the variables (web identity, container credentials) is
+    /// `object_store`'s to read. Client options come before, because plain http is one of them and is set here.
+    pub fn apply(&self, builder: AmazonS3Builder, bucket: &str) -> AmazonS3Builder {
+        let mut builder = builder.with_bucket_name(bucket).with_virtual_hosted_style_request(false);
+        if let Some(endpoint) = &self.endpoint {
+            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+        }
+        if let Some(region) = &self.region {
+            builder = builder.with_region(region);
+        }
+        if let Some(credentials) = &self.credentials {
+            builder =
+                builder.with_access_key_id(&credentials.access_key_id).with_secret_access_key(&credentials.secret_access_key);
+            if let Some(token) = &credentials.session_token {
+                builder = builder.with_token(token);
+            }
+        }
+        builder
     }
 
     /// Fills what the variables left open from the text of a config file.
@@ -80,11 +119,11 @@ fn shared_file(variable: &dyn Fn(&str) -> Option<String>, name: &str, in_home: &
 }
 
 /// The text of a shared file; empty if there is none.
-fn read_shared(path: &Path) -> Result<String, SearchError> {
+fn read_shared(path: &Path) -> Result<String, EnvironmentError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(source) => Err(SearchError::CredentialsFile { path: path.to_owned(), source }),
+        Err(source) => Err(EnvironmentError::CredentialsFile { path: path.to_owned(), source }),
     }
 }
 
