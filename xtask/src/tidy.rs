@@ -21,10 +21,15 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-history", &["eventlog", "model"], &[]),
     ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "storage"], &["verify"]),
+    ("opentrail-messaging", &["catalog", "eventlog", "policy"], &[]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
     ("opentrail-search", &["aws-environment", "model"], &[]),
-    ("opentrail-services", &["catalog", "delivery", "eventlog", "history", "model", "policy", "storage", "wire"], &[]),
+    (
+        "opentrail-services",
+        &["catalog", "delivery", "eventlog", "history", "messaging", "model", "policy", "storage", "wire"],
+        &[],
+    ),
     (
         "opentrail",
         &[
@@ -33,6 +38,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "delivery",
             "eventlog",
             "history",
+            "messaging",
             "model",
             "policy",
             "search",

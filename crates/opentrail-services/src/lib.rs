@@ -20,10 +20,12 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+mod query_protocol;
 mod recording;
 mod regions;
 pub mod s3;
 mod service;
+pub mod sqs;
 pub mod sts;
 #[cfg(test)]
 mod testing;
@@ -31,9 +33,10 @@ mod testing;
 pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
+pub use query_protocol::{flattened, query_compatible};
 pub use recording::{Outcome, S3Facts};
 pub use regions::announce_regions;
 pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, run};
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sqs::SERVICE, &sts::SERVICE];

@@ -10,6 +10,7 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
+use opentrail_messaging::Queues;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
@@ -77,6 +78,7 @@ impl Bench {
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone()),
+            queues: Queues::open(catalog.clone(), intake.clone()).expect("queues"),
             catalog,
             intake,
             history,
@@ -100,6 +102,7 @@ impl Bench {
             request_id: "request".into(),
             now: self.app.intake.now(),
             tls: None,
+            client: None,
         }
     }
 

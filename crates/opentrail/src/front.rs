@@ -10,12 +10,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use opentrail_services::{AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, refuse, run};
-use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, SignedRequest, auth_error};
+use opentrail_services::{
+    AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, query_compatible, refuse, run,
+};
+use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, FlatMember, Form, Protocol, SignedRequest, auth_error};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Largest body of a JSON or query call: PutAuditEvents takes 1 MB of events, in JSON strings that escape.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -38,7 +41,9 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         // A REST service that is not here.
         detected.protocol = Protocol::RestJson;
     }
-    let call = call_of(&server, peer, &head, &detected);
+    // Dropped with this future when the client hangs up; the call hears of it.
+    let (_client, client) = watch::channel(());
+    let call = call_of(&server, peer, &head, &detected, client);
     if detected.protocol == Protocol::S3 {
         let request = Request::from_parts(head, s3s::Body::from(body));
         return opentrail_services::s3::serve(&server.s3, call, request).await;
@@ -83,6 +88,7 @@ enum Output {
     Query {
         action: String,
         namespace: &'static str,
+        flat: &'static [FlatMember],
         output: Value,
     },
 }
@@ -122,6 +128,13 @@ async fn api(
     let namespace = service.namespace;
     let operation = operation_name(&detected).to_owned();
     let app = &server.app;
+    if protocol == Protocol::Query {
+        input = opentrail_wire::from_flattened(input, &operation, flattened(service));
+        if service.name == "sqs" && input.get("QueueUrl").is_none() && head.uri.path().len() > 1 {
+            // Older SDKs post to the queue itself.
+            input["QueueUrl"] = head.uri.path().into();
+        }
+    }
 
     let signed = SignedRequest {
         method: head.method.as_str(),
@@ -145,7 +158,7 @@ async fn api(
     };
     if let Some(error) = failure {
         let recorded = refuse(app, service, &operation, &call, error.clone()).await;
-        return (protocol, namespace, Err(recorded.err().unwrap_or(error)));
+        return (protocol, namespace, Err(query_compatible(service, recorded.err().unwrap_or(error))));
     }
     let result = if protocol == Protocol::RestJson && operation == "PutAuditEvents" {
         let (channel, external) = channel_of(head);
@@ -153,9 +166,13 @@ async fn api(
             .await
             .map(Output::Raw)
     } else {
-        run(app, service, &operation, call, input).await.map(|output| match (protocol, service.namespace) {
-            (Protocol::Query, Some(namespace)) => Output::Query { action: operation, namespace, output },
-            _ => Output::Json(output),
+        run(app, service, &operation, call, input).await.map_err(|error| query_compatible(service, error)).map(|output| {
+            match (protocol, service.namespace) {
+                (Protocol::Query, Some(namespace)) => {
+                    Output::Query { action: operation, namespace, flat: flattened(service), output }
+                }
+                _ => Output::Json(output),
+            }
         })
     };
     (protocol, namespace, result)
@@ -167,7 +184,13 @@ fn channel_of(head: &http::request::Parts) -> (String, Option<String>) {
     (get("channelArn").unwrap_or_default(), get("externalId"))
 }
 
-fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detected: &Detected) -> Call {
+fn call_of(
+    server: &Server,
+    peer: SocketAddr,
+    head: &http::request::Parts,
+    detected: &Detected,
+    client: watch::Receiver<()>,
+) -> Call {
     let settings = &server.app.settings;
     let text =
         |name: header::HeaderName| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -192,6 +215,7 @@ fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detec
         request_id,
         now: server.app.intake.now(),
         tls: None,
+        client: Some(client),
     }
 }
 
@@ -250,11 +274,11 @@ fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
         Output::Raw(body) => {
             Encoded { body, ..opentrail_wire::encode_json(protocol, &Value::Object(serde_json::Map::new()), request_id) }
         }
-        Output::Query { action, namespace, output } => Encoded {
+        Output::Query { action, namespace, flat, output } => Encoded {
             status: 200,
             content_type: "text/xml",
             headers: vec![("x-amzn-requestid", request_id.to_owned())],
-            body: opentrail_wire::encode_query(&action, namespace, &output, request_id),
+            body: opentrail_wire::encode_flattened(&action, namespace, &output, request_id, flat),
         },
     }
 }
