@@ -20,11 +20,12 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-catalog", &["eventlog", "model"], &[]),
     ("opentrail-history", &["eventlog", "model"], &[]),
     ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
-    ("opentrail-delivery", &["catalog", "eventlog", "model", "storage"], &["verify"]),
+    ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
     ("opentrail-search", &["aws-environment", "model"], &[]),
-    ("opentrail-services", &["catalog", "delivery", "eventlog", "history", "model", "policy", "storage", "wire"], &[]),
+    ("opentrail-seal", &[], &[]),
+    ("opentrail-services", &["catalog", "delivery", "eventlog", "history", "model", "policy", "seal", "storage", "wire"], &[]),
     (
         "opentrail",
         &[
@@ -35,6 +36,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "history",
             "model",
             "policy",
+            "seal",
             "search",
             "services",
             "storage",
