@@ -234,3 +234,22 @@ async fn trails_with_different_selectors_do_not_disturb_each_other() {
     assert_eq!(delivered(&buckets, "other/").keys().copied().collect::<Vec<_>>(), home);
     world.delivery.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_events_are_not_delivered() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let buckets = Arc::new(FaultyBuckets::default());
+    let world = open(dir.path(), &buckets);
+    change(&world, &Trail { logging: true, ..trail("main") }, true, 1).await;
+    for id in 2..20 {
+        record(&world, id..id + 1).await;
+        let queued = world.intake.queue_imported(vec![event(1000 + id), event(2000 + id)]).expect("queued");
+        let end = tokio::task::spawn_blocking(|| queued.wait_blocking()).await.expect("joins").expect("imported");
+        assert_eq!(end, world.intake.log().end());
+    }
+    assert!(world.delivery.flush(Duration::from_secs(20)).await, "flushes");
+    assert_eq!(delivered(&buckets, "main/").into_keys().collect::<Vec<_>>(), (1..20).collect::<Vec<_>>());
+    let stats = world.intake.log().stats();
+    assert_eq!((stats.events, stats.imported_events), (19, 36));
+    world.delivery.stop().await;
+}
