@@ -15,17 +15,23 @@ const MAX_SOURCE_LINES: usize = 500;
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-model", &[], &[]),
     ("opentrail-policy", &[], &[]),
+    ("opentrail-patterns", &[], &[]),
     ("opentrail-wire", &[], &[]),
     ("opentrail-eventlog", &[], &[]),
     ("opentrail-query", &[], &[]),
     ("opentrail-catalog", &["eventlog", "model"], &[]),
     ("opentrail-history", &["eventlog", "model", "query"], &[]),
     ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
-    ("opentrail-delivery", &["catalog", "eventlog", "model", "storage"], &["verify"]),
+    ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
     ("opentrail-search", &["aws-environment", "model", "query"], &[]),
-    ("opentrail-services", &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "storage", "wire"], &[]),
+    ("opentrail-seal", &[], &[]),
+    (
+        "opentrail-services",
+        &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "seal", "storage", "wire"],
+        &[],
+    ),
     (
         "opentrail",
         &[
@@ -37,6 +43,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "model",
             "policy",
             "query",
+            "seal",
             "search",
             "services",
             "storage",

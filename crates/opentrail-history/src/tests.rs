@@ -26,7 +26,7 @@ fn record(at: OffsetDateTime, id: u64) -> Value {
 fn entry(position: u64, written: OffsetDateTime, record: impl Into<Bytes>) -> LoggedEntry {
     let event = Event { account: "111122223333".into(), region: "us-east-1".into(), record: record.into() };
     let written_ms = u64::try_from(written.unix_timestamp()).unwrap() * 1000;
-    LoggedEntry { position, written_ms, entry: Entry { events: vec![event], changes: Bytes::new() } }
+    LoggedEntry { position, written_ms, entry: Entry { events: vec![event], ..Entry::default() } }
 }
 
 /// An event of the time at which it is written.
