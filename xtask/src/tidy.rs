@@ -22,11 +22,16 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-catalog", &["eventlog", "model"], &[]),
     ("opentrail-history", &["eventlog", "model", "query"], &[]),
     ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
-    ("opentrail-delivery", &["catalog", "eventlog", "model", "storage"], &["verify"]),
+    ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
     ("opentrail-search", &["aws-environment", "model", "query"], &[]),
-    ("opentrail-services", &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "storage", "wire"], &[]),
+    ("opentrail-seal", &[], &[]),
+    (
+        "opentrail-services",
+        &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "seal", "storage", "wire"],
+        &[],
+    ),
     (
         "opentrail",
         &[
@@ -38,6 +43,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "model",
             "policy",
             "query",
+            "seal",
             "search",
             "services",
             "storage",
