@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-query", &[], &[]),
     ("opentrail-catalog", &["eventlog", "model"], &[]),
     ("opentrail-history", &["eventlog", "model", "query"], &[]),
+    ("opentrail-logs", &["catalog"], &["eventlog"]),
     ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-aws-environment", &[], &[]),
