@@ -1,11 +1,13 @@
 //! What handlers work with.
 
 use crate::cloudtrail::LookupLimiter;
+use crate::last_used::LastUsed;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_messaging::Queues;
+use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct App {
     pub settings: Settings,
     pub catalog: Catalog,
     pub intake: Intake,
+    /// Seals secrets before they are kept.
+    pub seal: Arc<Seal>,
     pub history: History,
     /// The embedded S3 store.
     pub store: EmbeddedStore,
@@ -47,6 +51,8 @@ pub struct App {
     pub derived_keys: SigningKeyCache,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
+    /// When access keys and roles were last used.
+    pub last_used: LastUsed,
 }
 
 impl App {

@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use opentrail_services::{
-    AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, query_compatible, refuse, run,
+    AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse,
+    run,
 };
 use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, FlatMember, Form, Protocol, SignedRequest, auth_error};
 use serde_json::Value;
@@ -153,7 +154,9 @@ async fn api(
         }
         Err((error, caller)) => {
             call.caller = caller;
-            Some(error)
+            // A resource's policy may let everybody in.
+            let open = call.caller == Caller::Anonymous && open_to_all(app, service, &operation, &call, &input);
+            if open { malformed } else { Some(error) }
         }
     };
     if let Some(error) = failure {

@@ -1,6 +1,7 @@
 //! Queues as entities.
 
 use opentrail_catalog::Entity;
+use opentrail_policy::PolicyText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ pub struct Queue {
     pub managed_encryption: bool,
     /// The queue's policy, as given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
+    pub policy: Option<PolicyText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redrive: Option<Redrive>,
     /// Which queues may use this one for their dead letters, as given.

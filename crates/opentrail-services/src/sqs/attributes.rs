@@ -4,7 +4,7 @@ use super::faults::{bad_value, same};
 use crate::app::App;
 use opentrail_messaging::Queue;
 use opentrail_messaging::queues::{Redrive, key_of_arn};
-use opentrail_policy::{PolicyDocument, PolicyKind};
+use opentrail_policy::{PolicyDocument, PolicyKind, PolicyText};
 use opentrail_wire::ApiError;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -83,12 +83,12 @@ fn number(name: &str, value: &str, min: u32, max: u32) -> Result<u32, ApiError> 
     value.parse().ok().filter(|number| (min..=max).contains(number)).ok_or_else(|| invalid(name))
 }
 
-fn policy(value: &str) -> Result<Option<String>, ApiError> {
+fn policy(value: &str) -> Result<Option<PolicyText>, ApiError> {
     if value.is_empty() {
         return Ok(None);
     }
     PolicyDocument::parse_within(value, PolicyKind::Resource, MAX_POLICY_BYTES).map_err(|_| invalid("Policy"))?;
-    Ok(Some(value.to_owned()))
+    Ok(Some(value.into()))
 }
 
 fn redrive(app: &App, queue: &Queue, value: &str) -> Result<Option<Redrive>, ApiError> {
@@ -166,7 +166,7 @@ pub(super) fn settings(queue: &Queue) -> Vec<(&'static str, String)> {
         ("SqsManagedSseEnabled", queue.managed_encryption.to_string()),
     ];
     if let Some(policy) = &queue.policy {
-        all.push(("Policy", policy.clone()));
+        all.push(("Policy", policy.as_str().to_owned()));
     }
     if let Some(redrive) = &queue.redrive {
         let policy = json!({"deadLetterTargetArn": redrive.target_arn, "maxReceiveCount": redrive.max_receives});

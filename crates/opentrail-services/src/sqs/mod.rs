@@ -41,7 +41,6 @@ mod tests;
 pub use wire::FLATTENED;
 
 use crate::handler;
-use crate::recording::lower_cased;
 use crate::service::{Handler, Operation, Service};
 
 pub static SERVICE: Service = Service {
@@ -76,7 +75,7 @@ pub const DATA_EVENTS: &[&str] = &[
 const OPERATIONS: &[Operation] = &[
     named(write("CreateQueue", handler!(create_queue::create_queue))),
     named(read("GetQueueUrl", handler!(get_queue_url::get_queue_url))),
-    Operation { resource: queues::any_arn, ..read("ListQueues", handler!(list_queues::list_queues)) },
+    Operation { resource: queues::any_arn, resource_policy: None, ..read("ListQueues", handler!(list_queues::list_queues)) },
     write("DeleteQueue", handler!(delete_queue::delete_queue)),
     read("GetQueueAttributes", handler!(get_queue_attributes::get_queue_attributes)),
     write("SetQueueAttributes", handler!(set_queue_attributes::set_queue_attributes)),
@@ -88,16 +87,19 @@ const OPERATIONS: &[Operation] = &[
     read("ListDeadLetterSourceQueues", handler!(list_dead_letter_source_queues::list_dead_letter_source_queues)),
     write("PurgeQueue", handler!(purge_queue::purge_queue)),
     secret(write("SendMessage", handler!(send_message::send_message))),
-    secret(write("SendMessageBatch", handler!(send_message::send_message_batch))),
+    secret(batch("sqs:SendMessage", write("SendMessageBatch", handler!(send_message::send_message_batch)))),
     read("ReceiveMessage", handler!(receive_message::receive_message)),
     write("DeleteMessage", handler!(delete_message::delete_message)),
-    write("DeleteMessageBatch", handler!(delete_message::delete_message_batch)),
+    batch("sqs:DeleteMessage", write("DeleteMessageBatch", handler!(delete_message::delete_message_batch))),
     write("ChangeMessageVisibility", handler!(change_message_visibility::change_message_visibility)),
-    write("ChangeMessageVisibilityBatch", handler!(change_message_visibility::change_message_visibility_batch)),
+    batch(
+        "sqs:ChangeMessageVisibility",
+        write("ChangeMessageVisibilityBatch", handler!(change_message_visibility::change_message_visibility_batch)),
+    ),
 ];
 
 const fn write(name: &'static str, handler: Handler) -> Operation {
-    Operation { name, read_only: false, resource: queues::url_arn, parameters: lower_cased, authorised: true, handler }
+    Operation { resource: queues::url_arn, resource_policy: Some(queues::url_policy), ..Operation::new(name, handler) }
 }
 
 const fn read(name: &'static str, handler: Handler) -> Operation {
@@ -106,7 +108,12 @@ const fn read(name: &'static str, handler: Handler) -> Operation {
 
 /// For operations that name a queue instead of giving its URL.
 const fn named(operation: Operation) -> Operation {
-    Operation { resource: queues::name_arn, ..operation }
+    Operation { resource: queues::name_arn, resource_policy: Some(queues::name_policy), ..operation }
+}
+
+/// For batches, which are allowed by the action for one.
+const fn batch(action: &'static str, operation: Operation) -> Operation {
+    Operation { action: Some(action), ..operation }
 }
 
 /// For operations whose input holds what only receivers should read.

@@ -89,7 +89,7 @@ pub async fn add_permission(app: &Arc<App>, call: &Call, input: AddPermissionReq
         "Action": one_or_many(actions),
         "Resource": queue.arn(),
     }));
-    queue.policy = Some(policy.to_string());
+    queue.policy = Some(policy.to_string().into());
     Ok(changed(lock, &queue))
 }
 
@@ -105,7 +105,7 @@ pub async fn remove_permission(app: &Arc<App>, call: &Call, input: RemovePermiss
     if all.len() == before {
         return Err(bad_value(label, "Label", "can't find label on existing policy"));
     }
-    queue.policy = if all.is_empty() { None } else { Some(policy.to_string()) };
+    queue.policy = if all.is_empty() { None } else { Some(policy.to_string().into()) };
     Ok(changed(lock, &queue))
 }
 
@@ -116,7 +116,7 @@ fn changed(lock: opentrail_catalog::NamedLock, queue: &Queue) -> Reply {
 }
 
 fn policy_of(queue: &Queue) -> Value {
-    let given = queue.policy.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let given = queue.policy.as_ref().and_then(|text| serde_json::from_str(text.as_str()).ok());
     given.unwrap_or_else(|| json!({"Version": "2008-10-17", "Id": format!("{}/SQSDefaultPolicy", queue.arn()), "Statement": []}))
 }
 

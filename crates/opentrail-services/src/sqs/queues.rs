@@ -7,6 +7,7 @@ use opentrail_catalog::NamedLock;
 use opentrail_messaging::Queue;
 use opentrail_messaging::queues::queue_arn;
 use opentrail_model::record::Resource;
+use opentrail_policy::{PolicyDocument, PolicyKind};
 use opentrail_wire::ApiError;
 use serde::Deserialize;
 use serde_json::Value;
@@ -83,6 +84,19 @@ pub(super) fn url_arn(_: &App, call: &Call, input: &Value) -> String {
 pub(super) fn name_arn(_: &App, call: &Call, input: &Value) -> String {
     let account = input["QueueOwnerAWSAccountId"].as_str().unwrap_or(&call.account);
     queue_arn(&call.region, account, input["QueueName"].as_str().unwrap_or("*"))
+}
+
+pub(super) fn url_policy(app: &App, call: &Call, input: &Value) -> Result<Option<Arc<PolicyDocument>>, ApiError> {
+    Ok(policy_of(app, &url_arn(app, call, input)))
+}
+
+pub(super) fn name_policy(app: &App, call: &Call, input: &Value) -> Result<Option<Arc<PolicyDocument>>, ApiError> {
+    Ok(policy_of(app, &name_arn(app, call, input)))
+}
+
+fn policy_of(app: &App, arn: &str) -> Option<Arc<PolicyDocument>> {
+    let queue = app.queues.by_arn(arn)?;
+    queue.policy.as_ref().map(|policy| Arc::clone(policy.document(PolicyKind::Resource)))
 }
 
 pub(super) fn any_arn(_: &App, call: &Call, _: &Value) -> String {

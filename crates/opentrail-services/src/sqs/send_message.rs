@@ -6,7 +6,7 @@ use super::faults::prefixed;
 use super::messages::Draft;
 use super::queues;
 use crate::app::App;
-use crate::call::{Call, Caller};
+use crate::call::Call;
 use crate::service::Reply;
 use opentrail_catalog::Changes;
 use opentrail_wire::ApiError;
@@ -66,9 +66,5 @@ pub async fn send_message_batch(app: &Arc<App>, call: &Call, input: BatchRequest
 
 /// What receivers are shown as `SenderId`.
 fn sender(call: &Call) -> String {
-    match &call.caller {
-        Caller::User { user_id, .. } => user_id.clone(),
-        Caller::Root { account, .. } => account.clone(),
-        other => other.arn(),
-    }
+    call.caller.user_id().unwrap_or_else(|| call.caller.arn())
 }
