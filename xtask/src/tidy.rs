@@ -25,7 +25,12 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
     ("opentrail-search", &["aws-environment", "model", "query"], &[]),
-    ("opentrail-services", &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "storage", "wire"], &[]),
+    ("opentrail-import", &["eventlog", "history", "query", "search"], &[]),
+    (
+        "opentrail-services",
+        &["catalog", "delivery", "eventlog", "history", "import", "model", "policy", "query", "storage", "wire"],
+        &[],
+    ),
     (
         "opentrail",
         &[
