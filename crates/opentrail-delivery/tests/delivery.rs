@@ -9,16 +9,20 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, SigningKeys, TrailStatus, trail_id};
 use opentrail_eventlog::{Event, EventLog, Intake, LogConfig, SystemClock};
 use opentrail_model::trail::Trail;
+use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, LogBuckets, LogObject, TrailBinding};
 use opentrail_verify::{KeySet, Options, Silent};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 const ACCOUNT: &str = "123456789012";
+
+/// One for all, as a server keeps its root key over restarts.
+static SEAL: LazyLock<Arc<Seal>> = LazyLock::new(|| Arc::new(Seal::ephemeral()));
 
 /// Keeps objects in memory; loses the answer to every first put of a key, and refuses everything while told to.
 #[derive(Default)]
@@ -68,7 +72,7 @@ fn open(dir: &Path, buckets: &Arc<FaultyBuckets>) -> World {
     let config = LogConfig { segment_bytes: 1 << 20, ..LogConfig::default() };
     let (log, _) = EventLog::open(&dir.join("log"), &config, Box::new(applier)).expect("log");
     let intake = Intake::new(log, Arc::new(SystemClock));
-    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone());
+    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone(), Arc::clone(&SEAL));
     let config =
         DeliveryConfig { interval: Duration::from_millis(200), max_bytes: 20_000, digest_interval: Duration::from_secs(1) };
     let port: Arc<dyn LogBuckets> = Arc::clone(buckets) as Arc<dyn LogBuckets>;

@@ -5,6 +5,7 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
+use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct App {
     pub settings: Settings,
     pub catalog: Catalog,
     pub intake: Intake,
+    /// Seals secrets before they are kept.
+    pub seal: Arc<Seal>,
     pub history: History,
     /// The embedded S3 store.
     pub store: EmbeddedStore,

@@ -10,6 +10,7 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
+use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
@@ -68,6 +69,7 @@ impl Bench {
         let intake = Intake::new(log, Arc::clone(&clock) as Arc<_>);
         let (sink, history) = opentrail_history::open(HistoryConfig::new(dir.path().join("history"))).expect("history");
         let buckets = Arc::new(FakeBuckets::default());
+        let seal = Arc::new(Seal::ephemeral());
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -76,9 +78,10 @@ impl Bench {
                 lookup_rate,
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
-            signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone()),
+            signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             catalog,
             intake,
+            seal,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             derived_keys: SigningKeyCache::new(),
