@@ -30,7 +30,10 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-seal", &[], &[]),
     (
         "opentrail-services",
-        &["catalog", "delivery", "eventlog", "history", "import", "model", "policy", "query", "seal", "search", "storage", "wire"],
+        &[
+            "catalog", "delivery", "eventlog", "history", "import", "model", "policy", "query", "seal", "search", "storage",
+            "wire",
+        ],
         &[],
     ),
     (

@@ -3,7 +3,6 @@
 use crate::limits;
 use aws_lc_rs::digest::{SHA256, digest};
 use opentrail_query::limits::RECORD_NESTING;
-use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;

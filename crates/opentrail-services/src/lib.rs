@@ -20,6 +20,7 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+pub mod opentrail;
 mod recording;
 mod regions;
 pub mod s3;
@@ -36,4 +37,5 @@ pub use regions::announce_regions;
 pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, run};
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] =
+    &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &opentrail::SERVICE, &sts::SERVICE];

@@ -14,6 +14,7 @@ mod root_key;
 mod seal_command;
 mod search_command;
 mod server;
+mod upload;
 mod verify_command;
 
 use anyhow::Context;
