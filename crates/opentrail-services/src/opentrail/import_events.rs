@@ -102,13 +102,8 @@ fn answer(app: &App, imported: &Imported) -> Value {
         "unparsed": unparsed.collect::<Vec<_>>(),
     });
     if let Some(oldest) = imported.oldest_expired {
-        let days = app.importer.retention().whole_days();
         answer["oldestExpired"] = event_time(oldest).into();
-        answer["advice"] = format!(
-            "{} events are older than the history keeps: history.retention is {days}d. Raise it, restart, and import again.",
-            imported.expired
-        )
-        .into();
+        answer["retentionDays"] = app.importer.retention().whole_days().into();
     }
     answer
 }
