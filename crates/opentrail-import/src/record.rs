@@ -11,18 +11,8 @@ use time::OffsetDateTime;
 /// Where a record without a sensible region belongs.
 const FALLBACK_REGION: &str = "us-east-1";
 
-/// Members of which a record has at least one, in any case of letters.
-const MEMBERS: [&str; 9] = [
-    "eventID",
-    "eventTime",
-    "awsRegion",
-    "eventVersion",
-    "eventName",
-    "eventSource",
-    "userIdentity",
-    "eventType",
-    "eventCategory",
-];
+/// The members that matter here, in any case of letters.
+const MEMBERS: [&str; 3] = ["eventID", "eventTime", "awsRegion"];
 
 /// The beginning of knowing a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +40,7 @@ pub(crate) fn read(record: &[u8]) -> Result<Head<'_>, String> {
     let members = json.deserialize_map(HeadVisitor).and_then(|members| json.end().map(|()| members));
     let members = members.map_err(|error| format!("the record is not a JSON object: {error}"))?;
     if !members.any {
-        return Err("not a CloudTrail record".to_owned());
+        return Err("the record is empty".to_owned());
     }
     let [event_id, time, region] = members.texts;
     let event_id = event_id.filter(|id| !id.is_empty() && id.len() <= limits::EVENT_ID_BYTES);
@@ -110,7 +100,8 @@ fn is_deep(record: &[u8]) -> bool {
 /// The wanted members, in the order of [`MEMBERS`].
 #[derive(Default)]
 struct Members<'a> {
-    texts: [Option<Cow<'a, str>>; 3],
+    texts: [Option<Cow<'a, str>>; MEMBERS.len()],
+    /// Whether there is any member at all.
     any: bool,
 }
 
@@ -126,8 +117,8 @@ impl<'de> Visitor<'de> for HeadVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Members::default();
         while let Some(member) = map.next_key_seed(MemberName)? {
-            members.any |= member.is_some();
-            match member.filter(|index| *index < members.texts.len()) {
+            members.any = true;
+            match member {
                 // Of a key that stands twice the first counts, as for the reader from top to bottom.
                 Some(index) if members.texts[index].is_none() => members.texts[index] = map.next_value_seed(Text)?,
                 _ => {
@@ -235,6 +226,7 @@ mod tests {
         check(r#"{"eventid":"a","eventtime":"2022-11-21 12:00:00"}"#, Some("a"), noon, "us-east-1");
         check(r#"{"eventID":"a","x":[{"eventID":"n"}],"eventID":"b"}"#, Some("a"), None, "us-east-1");
         check(r#"{"eventName":"x","eventID":7,"eventTime":{"a":1},"awsRegion":["r"]}"#, None, None, "us-east-1");
+        check(r#"{"p_log_type":"AWS.CloudTrail"}"#, None, None, "us-east-1");
         check(r#"{"eventID":"","awsRegion":"../../x"}"#, None, None, "us-east-1");
         check(r#"{"eventID":"\u0061","awsRegion":"sagov-westsouth-1r"}"#, Some("a"), None, "sagov-westsouth-1r");
         check(r#"{"eventName":"x","n":1e999,"s":"\ud800"}"#, None, None, "us-east-1");
@@ -249,8 +241,7 @@ mod tests {
             let reason = read(record).expect_err("refused");
             assert!(reason.contains(expect), "{reason}");
         };
-        check(b"{}", "not a CloudTrail record");
-        check(br#"{"a":1}"#, "not a CloudTrail record");
+        check(b"{}", "empty");
         check(b"[1]", "not a JSON object");
         check(br#"{"eventName":"x",}"#, "not a JSON object");
         check(br#"{"eventName":"x"} 1"#, "not a JSON object");

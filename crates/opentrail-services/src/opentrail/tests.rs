@@ -12,7 +12,7 @@ async fn a_file_is_imported_and_recorded_once() {
     let bench = Bench::new();
     let call = bench.call();
     let file = r#"{"Records":[{"eventID":"1","eventTime":"2026-11-20T10:00:00Z","recipientAccountId":"123456789012",
-        "awsRegion":"us-east-1"},{"eventID":"2","eventTime":"2020-11-20T10:00:00Z"},{"x":1}]}"#;
+        "awsRegion":"us-east-1"},{"eventID":"2","eventTime":"2020-11-20T10:00:00Z"},{}]}"#;
     may_import(&bench.app, &call).expect("root may");
     let answer = import_events(&bench.app, &call, upload(file)).await.expect("imported");
     assert_eq!((&answer["accepted"], &answer["expired"], &answer["unparsedCount"]), (&json!(1), &json!(1), &json!(1)));
