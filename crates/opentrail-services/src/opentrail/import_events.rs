@@ -5,9 +5,10 @@
 
 use super::{OPERATIONS, SERVICE};
 use crate::app::{App, log_failure};
+use crate::authorisation::authorise;
 use crate::call::Call;
 use crate::recording::{self, Outcome};
-use crate::service::{Operation, Reply, authorise};
+use crate::service::{Operation, Reply};
 use bytes::Bytes;
 use opentrail_import::{ImportError, Outcome as Imported};
 use opentrail_model::timestamp::event_time;

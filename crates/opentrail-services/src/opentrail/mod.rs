@@ -15,7 +15,6 @@ pub use import_events::{IMPORT_EVENTS, Upload, import_events, may_import};
 use crate::app::App;
 use crate::call::Call;
 use crate::handler;
-use crate::recording::lower_cased;
 use crate::service::{Operation, Service};
 use serde_json::Value;
 
@@ -33,25 +32,11 @@ pub static SERVICE: Service = Service {
 };
 
 const OPERATIONS: &[Operation] = &[
-    Operation {
-        name: "DescribeHistory",
-        read_only: true,
-        resource: history_arn,
-        parameters: lower_cased,
-        authorised: true,
-        handler: handler!(describe_history::describe_history),
-    },
-    Operation {
-        name: IMPORT_EVENTS,
-        read_only: false,
-        resource: history_arn,
-        parameters: |_| Value::Null,
-        authorised: true,
-        handler: handler!(import_events::misplaced),
-    },
+    Operation { read_only: true, resource, ..Operation::new("DescribeHistory", handler!(describe_history::describe_history)) },
+    Operation { resource, parameters: |_| Value::Null, ..Operation::new(IMPORT_EVENTS, handler!(import_events::misplaced)) },
 ];
 
 /// The event history of an account, which policies can name.
-fn history_arn(_: &App, call: &Call, _: &Value) -> String {
+fn resource(_: &App, call: &Call, _: &Value) -> String {
     format!("arn:aws:opentrail:{}:{}:history", call.region, call.account)
 }
