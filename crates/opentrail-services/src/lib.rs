@@ -22,6 +22,7 @@ mod credentials;
 mod dates;
 pub mod iam;
 mod last_used;
+pub mod opentrail;
 mod query_protocol;
 mod recording;
 mod regions;
@@ -44,4 +45,5 @@ pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_a
 pub use session::Session;
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sqs::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] =
+    &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &opentrail::SERVICE, &sqs::SERVICE, &sts::SERVICE];

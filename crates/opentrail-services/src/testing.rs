@@ -11,6 +11,7 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
+use opentrail_import::Importer;
 use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
@@ -82,6 +83,7 @@ impl Bench {
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             queues: Queues::open(catalog.clone(), intake.clone()).expect("queues"),
             catalog,
+            importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,
             history,

@@ -32,4 +32,6 @@ pub use error::{ApiError, Encoded, QUERY_ERROR, WireError, encode_error, encode_
 pub use flat::{FlatMember, FlatShape, from_flattened};
 pub use protocol::{Detected, Protocol, detect};
 pub use query::{Form, encode_flattened, encode_query, query_map};
-pub use sigv4::{AuthFault, Claim, SignedRequest, SigningKeyCache, auth_error, claim, sign, verify, verify_with};
+pub use sigv4::{
+    AuthFault, Claim, SignedBody, SignedRequest, SigningKeyCache, auth_error, claim, sign, sign_stated, verify, verify_with,
+};
