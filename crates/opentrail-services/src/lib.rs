@@ -20,6 +20,7 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+mod mfa;
 mod recording;
 mod regions;
 pub mod s3;
