@@ -1,5 +1,9 @@
 //! Configuration: a TOML file, `OPENTRAIL_…` environment variables, the command line; the later wins.
 
+mod protection;
+
+pub use protection::{Passphrase, SealConfig, SealKms};
+
 use anyhow::{Context, bail};
 use opentrail_model::{arn, regions};
 use std::net::SocketAddr;
@@ -24,6 +28,7 @@ pub struct Config {
     pub lifecycle_interval: Duration,
     pub lifecycle_day: Duration,
     pub remote_s3: Option<RemoteS3>,
+    pub seal: SealConfig,
 }
 
 /// The S3-compatible store trails deliver to instead of the embedded one.
@@ -53,6 +58,7 @@ impl Default for Config {
             lifecycle_interval: Duration::from_secs(3600),
             lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
+            seal: SealConfig::default(),
         }
     }
 }
@@ -65,8 +71,12 @@ pub struct Setting {
     set: fn(&mut Config, &str) -> anyhow::Result<()>,
 }
 
-/// Every setting there is. `docs/configuration.md` is made from this table.
-pub const SETTINGS: &[Setting] = &[
+/// Every setting there is. `docs/configuration.md` is made from these tables.
+pub fn settings() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(protection::SETTINGS)
+}
+
+const SETTINGS: &[Setting] = &[
     Setting {
         key: "data_dir",
         default: "opentrail-data",
@@ -312,8 +322,8 @@ impl Config {
     }
 
     fn apply(&mut self, key: &str, value: &str) -> anyhow::Result<()> {
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
-            let nearest = SETTINGS.iter().min_by_key(|setting| strsim::damerau_levenshtein(setting.key, key));
+        let Some(setting) = settings().find(|setting| setting.key == key) else {
+            let nearest = settings().min_by_key(|setting| strsim::damerau_levenshtein(setting.key, key));
             bail!("unknown setting {key}; did you mean {}?", nearest.map_or("", |setting| setting.key));
         };
         (setting.set)(self, value).with_context(|| format!("bad value {value:?} for {key}"))
@@ -350,7 +360,7 @@ impl Config {
         if self.remote_s3.as_ref().is_some_and(|remote| remote.endpoint.is_empty()) {
             bail!("remote.s3 needs remote.s3.endpoint");
         }
-        Ok(())
+        self.seal.validate()
     }
 }
 
