@@ -12,6 +12,7 @@ use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats,
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_import::Importer;
+use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{
@@ -66,6 +67,7 @@ pub struct Running {
     lifecycle: tokio::task::JoinHandle<()>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
+    sweeping: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
     _lock: File,
@@ -100,6 +102,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_history, stopping_history) = watch::channel(false);
     let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
 
+    let queues = Queues::open(catalog.clone(), intake.clone()).context("cannot open the queues")?;
+    let sweeping = tokio::spawn({
+        let queues = queues.clone();
+        async move { queues.sweep_until_closed().await }
+    });
     let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
@@ -117,6 +124,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         store,
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
+        queues: queues.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
@@ -145,7 +153,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, stopping));
     let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
     let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
-    let worker = LifecycleWorker::new(server.app.store.clone(), intake, worker_config);
+    let worker = LifecycleWorker::new(server.app.store.clone(), intake.clone(), worker_config);
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     Ok(Running {
@@ -159,6 +167,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lifecycle,
         accepting,
         housekeeping,
+        sweeping,
         history: history_thread,
         _lock: lock,
     })
@@ -180,6 +189,7 @@ impl Running {
     /// Stops listening, finishes what was accepted, delivers what is buffered.
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
+        self.server.app.queues.close();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener failed");
         }
@@ -187,6 +197,9 @@ impl Running {
         self.stop_lifecycle.send_replace(true);
         if let Err(error) = self.lifecycle.await {
             tracing::error!(%error, "the lifecycle worker failed");
+        }
+        if let Err(error) = self.sweeping.await {
+            tracing::error!(%error, "the queues' sweeper failed");
         }
         if !self.server.delivery.flush(DELIVERY_PATIENCE).await {
             tracing::warn!("some log files could not be delivered in time; they follow after the next start");
