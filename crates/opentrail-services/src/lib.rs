@@ -13,6 +13,7 @@
 //!
 //! Does not know: sockets, HTTP bodies (S3 apart, whose bodies stream through the `s3s` crate), the command line.
 
+mod announcing;
 mod app;
 pub mod authorisation;
 mod call;
@@ -30,11 +31,13 @@ mod regions;
 pub mod s3;
 mod service;
 mod session;
+pub mod sns;
 pub mod sqs;
 pub mod sts;
 #[cfg(test)]
 mod testing;
 
+pub use announcing::{EventNotifier, TopicAnnouncer};
 pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
@@ -46,5 +49,12 @@ pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_a
 pub use session::Session;
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] =
-    &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &opentrail::SERVICE, &sqs::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[
+    &cloudtrail::SERVICE,
+    &cloudtrail_data::SERVICE,
+    &iam::SERVICE,
+    &opentrail::SERVICE,
+    &sns::SERVICE,
+    &sqs::SERVICE,
+    &sts::SERVICE,
+];

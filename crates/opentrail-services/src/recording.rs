@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::service::{Operation, Reply, Service};
-use crate::sqs;
+use crate::{sns, sqs};
 use opentrail_eventlog::{Event, Intake};
 use opentrail_model::record::{EventKind, Record, Resource, TlsDetails, lower_first};
 use opentrail_model::regions;
@@ -60,7 +60,8 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
 
 /// Whether a call is a data event, which trails take only if their selectors say so.
 fn is_data_event(service: &Service, operation: &str) -> bool {
-    service.data_events || (service.name == sqs::SERVICE.name && sqs::DATA_EVENTS.contains(&operation))
+    let messaging = [(&sqs::SERVICE, sqs::DATA_EVENTS), (&sns::SERVICE, sns::DATA_EVENTS)];
+    service.data_events || messaging.iter().any(|(owner, names)| owner.name == service.name && names.contains(&operation))
 }
 
 /// A service that is not here is recorded under the name the caller signed for.

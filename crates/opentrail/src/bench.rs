@@ -3,6 +3,7 @@
 mod append;
 mod calls;
 mod delivery;
+mod messaging;
 mod million;
 mod verify;
 
@@ -25,6 +26,7 @@ enum BenchCommand {
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
     Verify(verify::VerifyArgs),
+    Messaging(messaging::MessagingArgs),
     Million(million::MillionArgs),
 }
 
@@ -38,6 +40,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
+        BenchCommand::Messaging(args) => messaging::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
     }
     Ok(0)

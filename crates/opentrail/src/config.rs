@@ -5,6 +5,7 @@ mod protection;
 pub use protection::{Passphrase, SealConfig, SealKms};
 
 use anyhow::{Context, bail};
+use opentrail_messaging::topics::WebhookNetworks;
 use opentrail_model::{arn, regions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub struct Config {
     pub lifecycle_interval: Duration,
     pub lifecycle_day: Duration,
     pub remote_s3: Option<RemoteS3>,
+    pub public_url: Option<String>,
+    pub sns_webhooks: WebhookNetworks,
     pub seal: SealConfig,
 }
 
@@ -58,6 +61,8 @@ impl Default for Config {
             lifecycle_interval: Duration::from_secs(3600),
             lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
+            public_url: None,
+            sns_webhooks: WebhookNetworks::default(),
             seal: SealConfig::default(),
         }
     }
@@ -187,6 +192,21 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "public_url",
+        default: "http:// and the listen address",
+        meaning: "URL by which others reach this server; links and the certificate's address in notifications begin with it",
+        set: set_public_url,
+    },
+    Setting {
+        key: "sns.webhooks",
+        default: "public,private",
+        meaning: "addresses that http and https subscriptions may be at: any of public, private, loopback, link-local",
+        set: |c, v| {
+            c.sns_webhooks = v.parse().map_err(anyhow::Error::msg)?;
+            Ok(())
+        },
+    },
+    Setting {
         key: "remote.s3.endpoint",
         default: "none",
         meaning: "URL of an S3-compatible store that trails deliver to",
@@ -253,6 +273,15 @@ fn set_auth(config: &mut Config, value: &str) -> anyhow::Result<()> {
         "accept-any" => true,
         _ => bail!("expected enforce or accept-any"),
     };
+    Ok(())
+}
+
+fn set_public_url(config: &mut Config, value: &str) -> anyhow::Result<()> {
+    let plain = value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"'));
+    if !(value.starts_with("http://") || value.starts_with("https://")) || !plain {
+        bail!("expected a URL such as https://trail.example.com");
+    }
+    config.public_url = Some(value.into());
     Ok(())
 }
 

@@ -135,16 +135,16 @@ impl Topics {
                 });
             }
             let wait = next.map(|next| Duration::from_millis(next.saturating_sub(self.0.queues.now_ms()).max(1)));
-            tokio::select! {
-                _ = closing.wait_for(|closing| *closing) => break,
-                () = self.0.due.notified() => {}
-                () = tokio::time::sleep(wait.unwrap_or(TIDY)) => {}
-                Some(_) = posts.join_next() => {}
-                _ = tidied.tick() => {
-                    if let Err(error) = self.tidy().await {
-                        tracing::warn!(%error, "removing unconfirmed subscriptions failed; it is tried again");
-                    }
-                }
+            let stopped = async { drop(closing.wait_for(|closing| *closing).await) };
+            let tidy = tokio::select! {
+                () = stopped => break,
+                () = self.0.due.notified() => false,
+                () = tokio::time::sleep(wait.unwrap_or(TIDY)) => false,
+                Some(_) = posts.join_next() => false,
+                _ = tidied.tick() => true,
+            };
+            if tidy && let Err(error) = self.tidy().await {
+                tracing::warn!(%error, "removing unconfirmed subscriptions failed; it is tried again");
             }
         }
         posts.join_all().await;

@@ -285,7 +285,8 @@ impl Inner {
     }
 
     pub fn put_topic(&self, topic: Topic) {
-        self.registry.write().expect("no holder panics").entry(topic.key()).or_default().topic = Some(Arc::new(topic));
+        let key = topic.key();
+        self.registry.write().expect("no holder panics").entry(key).or_default().topic = Some(Arc::new(topic));
     }
 
     pub fn remove_topic(&self, key: &str) {

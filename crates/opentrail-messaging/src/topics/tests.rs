@@ -77,7 +77,7 @@ impl Bench {
             principal: String::new(),
             protocol,
             endpoint: endpoint.into(),
-            created_ms: 0,
+            created_ms: self.topics.0.queues.now_ms(),
             confirmed: true,
             authenticated: true,
             authenticate_on_unsubscribe: false,

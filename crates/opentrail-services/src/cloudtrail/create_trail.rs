@@ -29,8 +29,9 @@ pub struct CreateTrailRequest {
 
 /// # Errors
 /// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
-/// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `TrailAlreadyExistsException`,
-/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet.
+/// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `InvalidSnsTopicNameException`, `TrailAlreadyExistsException`,
+/// `MaximumNumberOfTrailsExceededException`, the bucket's faults,
+/// `InsufficientSnsTopicPolicyException`, what cannot be honoured yet.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {
@@ -41,14 +42,17 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     input.settings.apply(&mut trail);
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
+    settings::check_topic_name(&trail)?;
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
+    input.settings.check_topic(app, &trail)?;
     input.settings.refuse_unsupported()?;
 
     let lock = trails::lock(app, call).await;
     check_room(app, call, &trail)?;
     let mut changes = Changes::new();
     changes.put(&trail).put(&DeliveryState::begin(&trail, app.intake.log().end()));
+    input.settings.announce_topic(app, &trail, &mut changes)?;
     Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))
 }
 

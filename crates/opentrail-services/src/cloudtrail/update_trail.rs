@@ -27,6 +27,7 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
     let given = input.name.as_deref().unwrap_or_default();
     let asked = updated(app, call, given, &input.settings)?;
     settings::check_bucket(app, &asked).await?;
+    input.settings.check_topic(app, &asked)?;
     input.settings.refuse_unsupported()?;
 
     let lock = trails::lock(app, call).await;
@@ -37,6 +38,7 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
     }
     let mut changes = Changes::new();
     changes.put(&trail);
+    input.settings.announce_topic(app, &trail, &mut changes)?;
     Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))
 }
 
@@ -47,6 +49,7 @@ fn updated(app: &App, call: &Call, given: &str, settings: &GivenSettings) -> Res
     settings.apply(&mut trail);
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
+    settings::check_topic_name(&trail)?;
     if trail.multi_region && !stored.multi_region {
         settings::check_quota(app, call, &trail, &trails::all(app, call)?)?;
     }

@@ -32,8 +32,11 @@ mod publish;
 #[cfg(test)]
 mod tests;
 
+use crate::app::App;
+use crate::call::Call;
 use crate::handler;
 use crate::service::{Handler, Operation, Service};
+use serde_json::Value;
 
 pub static SERVICE: Service = Service {
     name: "sns",
@@ -53,6 +56,11 @@ pub const DATA_EVENTS: &[&str] = &["Publish", "PublishBatch"];
 
 /// Operations that subscribers make by following a link: what the link holds is their permission.
 pub const LINKED: &[&str] = &["ConfirmSubscription", "Unsubscribe"];
+
+/// Whether a call without signature is one that a link in a message stands for.
+pub fn by_link(app: &App, service: &Service, operation: &str, call: &Call, input: &Value) -> bool {
+    service.name == SERVICE.name && LINKED.contains(&operation) && unsubscribe::by_link(app, call, input)
+}
 
 const OPERATIONS: &[Operation] = &[
     Operation { resource: subjects::name_arn, ..write("CreateTopic", handler!(create_topic::create_topic)) },

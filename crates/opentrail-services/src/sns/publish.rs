@@ -146,7 +146,9 @@ impl Content {
     fn accept(self) -> Result<(Draft, usize), ApiError> {
         let message = self.message.filter(|message| !message.is_empty()).ok_or_else(|| invalid("Empty message"))?;
         if self.message_group_id.is_some() || self.message_deduplication_id.is_some() {
-            return Err(invalid("The request includes MessageGroupId or MessageDeduplicationId, which are not valid for this topic type"));
+            return Err(invalid(
+                "The request includes MessageGroupId or MessageDeduplicationId, which are not valid for this topic type",
+            ));
         }
         let attributes = self.message_attributes.into_iter().map(|(name, value)| read_attribute(name, value));
         let attributes: BTreeMap<String, PublishedAttribute> = attributes.collect::<Result<_, _>>()?;
@@ -173,8 +175,7 @@ fn by_protocol(draft: Draft, message: &str) -> Result<Draft, ApiError> {
     let texts: Map<String, Value> =
         serde_json::from_str(message).map_err(|_| invalid("Message Structure - JSON message body failed to parse"))?;
     let text = |name: &str| texts.get(name).and_then(Value::as_str).map(str::to_owned);
-    let default =
-        text("default").ok_or_else(|| invalid("Message Structure - No default entry in JSON message body"))?;
+    let default = text("default").ok_or_else(|| invalid("Message Structure - No default entry in JSON message body"))?;
     let by_protocol = ["sqs", "http", "https"].into_iter().filter_map(|name| Some((name.to_owned(), text(name)?))).collect();
     Ok(Draft { message: default, by_protocol, ..draft })
 }
@@ -202,7 +203,9 @@ fn read_attribute(name: String, value: AttributeValue) -> Result<(String, Publis
         }
     };
     let text = text.filter(|text| !text.is_empty()).ok_or_else(|| {
-        let message = format!("The message attribute '{name}' must contain non-empty message attribute value for message attribute type '{kind}'.");
+        let message = format!(
+            "The message attribute '{name}' must contain non-empty message attribute value for message attribute type '{kind}'."
+        );
         ApiError::new("ParameterValueInvalid", message)
     })?;
     if kind == "Number" && text.parse::<f64>().is_err() {

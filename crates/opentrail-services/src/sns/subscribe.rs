@@ -53,10 +53,13 @@ pub async fn subscribe(app: &Arc<App>, call: &Call, input: SubscribeRequest) -> 
     let existing = app.topics.subscriptions_of(&topic);
     let same = existing.iter().find(|one| one.protocol == protocol && one.endpoint == endpoint);
     if let Some(same) = same {
-        if settings(same) != settings(&subscription) {
+        subscription = (**same).clone();
+        for (name, value) in &input.attributes {
+            subscription_attributes::set(&mut subscription, name, value)?;
+        }
+        if subscription != **same {
             return Err(invalid("Attributes Reason: Subscription already exists with different attributes"));
         }
-        subscription = (**same).clone();
     } else if existing.len() >= MAX_SUBSCRIPTIONS {
         let message = format!("The topic has {MAX_SUBSCRIPTIONS} subscriptions already.");
         return Err(ApiError::new("SubscriptionLimitExceeded", message).with_status(403));
@@ -128,9 +131,4 @@ fn begin(call: &Call, topic: &Topic, protocol: Protocol, endpoint: &str) -> Subs
         delivery_policy: None,
         webhook_secret: None,
     }
-}
-
-/// What subscribing again must not change.
-fn settings(one: &Subscription) -> (bool, &Option<String>, bool, &Option<String>, &Option<String>, &Option<String>) {
-    (one.raw, &one.filter_policy, one.filter_body, &one.dead_letter_arn, &one.delivery_policy, &one.webhook_secret)
 }

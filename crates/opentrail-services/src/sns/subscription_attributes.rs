@@ -40,7 +40,11 @@ pub(super) fn set(subscription: &mut Subscription, name: &str, value: &str) -> R
         "FilterPolicyScope" => match value {
             "MessageAttributes" => subscription.filter_body = false,
             "MessageBody" => subscription.filter_body = true,
-            _ => return Err(invalid(format!("FilterPolicyScope: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"))),
+            _ => {
+                return Err(invalid(format!(
+                    "FilterPolicyScope: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"
+                )));
+            }
         },
         "RedrivePolicy" => subscription.dead_letter_arn = given.map(|policy| dead_letter_arn(&policy)).transpose()?,
         "DeliveryPolicy" => {
