@@ -131,8 +131,7 @@ fn complete(
     }
     let looked_at = values.len() as u64;
     for (value, count, rows) in values {
-        let count =
-            if all_own { u64::from(count) } else { rows_of(part, rows, work)?.and(own.clone()).len(part.rows()) };
+        let count = if all_own { u64::from(count) } else { rows_of(part, rows, work)?.and(own.clone()).len(part.rows()) };
         if count > 0 {
             *found.entry(value).or_default() += count;
         }
@@ -273,8 +272,10 @@ impl Tally {
         self.others += other.others;
         let names: Vec<Vec<Vec<u8>>> = other.numbers.into_iter().map(by_number).collect();
         for (key, count) in other.counts {
-            let key =
-                key.iter().enumerate().map(|(field, number)| number_of(&mut self.numbers[field], &names[field][*number as usize]));
+            let key = key
+                .iter()
+                .enumerate()
+                .map(|(field, number)| number_of(&mut self.numbers[field], &names[field][*number as usize]));
             let key = key.collect();
             self.count(key, count);
         }
@@ -283,7 +284,10 @@ impl Tally {
     fn into_counts(self, top: usize) -> Counts {
         let names: Vec<Vec<Vec<u8>>> = self.numbers.into_iter().map(by_number).collect();
         let text = |key: &[u32]| -> Vec<String> {
-            key.iter().enumerate().map(|(field, number)| String::from_utf8_lossy(&names[field][*number as usize]).into_owned()).collect()
+            key.iter()
+                .enumerate()
+                .map(|(field, number)| String::from_utf8_lossy(&names[field][*number as usize]).into_owned())
+                .collect()
         };
         let mut counts: Vec<(Vec<u32>, u64)> = self.counts.into_iter().collect();
         // Equals are told apart by their texts, so those at the border are all made.

@@ -4,7 +4,7 @@ use crate::error::HistoryError;
 use crate::limits::VALUE_BYTES;
 use crate::live::leaves::Kind;
 use crate::live::paths::{PathId, Reserved};
-use crate::part::{LeafValue, Part, RowsAt, VisitLeaf, Work, WordForm};
+use crate::part::{LeafValue, Part, RowsAt, VisitLeaf, WordForm, Work};
 use crate::plan::{By, FieldTest, Place, Plan, WordTest};
 use crate::rows::{RowSet, Union};
 use opentrail_query::matching::walk::Met;

@@ -137,7 +137,11 @@ mod tests {
         let number = parse_uuid(text).expect("a UUID");
         assert_eq!(number, 0x0123_456f_89ab_cdef_0123_4567_89ab_cde0);
         assert_eq!(&write_uuid(number), text);
-        for not in ["0123456F-89ab-cdef-0123-456789abcde0", "0123456f-89ab-cdef-0123-456789abcde", "0123456f989ab-cdef-0123-456789abcde0"] {
+        for not in [
+            "0123456F-89ab-cdef-0123-456789abcde0",
+            "0123456f-89ab-cdef-0123-456789abcde",
+            "0123456f989ab-cdef-0123-456789abcde0",
+        ] {
             assert_eq!(parse_uuid(not.as_bytes()), None, "{not}");
         }
     }

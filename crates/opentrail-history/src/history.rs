@@ -166,11 +166,7 @@ impl History {
     ///
     /// # Errors
     /// If a segment cannot be read.
-    pub fn contains_event_ids(
-        &self,
-        account: &str,
-        ids: &[(Option<OffsetDateTime>, &str)],
-    ) -> Result<Vec<bool>, HistoryError> {
+    pub fn contains_event_ids(&self, account: &str, ids: &[(Option<OffsetDateTime>, &str)]) -> Result<Vec<bool>, HistoryError> {
         let parts = candidates(&self.state, Window { start: i64::MIN, end: i64::MAX });
         let mut known = vec![false; ids.len()];
         for candidate in &parts {
@@ -195,6 +191,9 @@ impl History {
     pub fn field_names(&self) -> Result<Vec<FieldName>, HistoryError> {
         let mut names = BTreeMap::<String, u64>::new();
         let mut add = |name: &[u8], values: usize| {
+            if values == 0 {
+                return;
+            }
             *names.entry(String::from_utf8_lossy(name).into_owned()).or_default() += values as u64;
         };
         let parts = self.state.parts();

@@ -103,7 +103,12 @@ impl Keeper {
     fn merge_day(&self, day: Date) -> Result<(), HistoryError> {
         let name = day_name(day);
         loop {
-            let merge = self.manifest().days.get(&name).filter(|files| files.holes.is_empty()).and_then(|files| pick_merge(&files.segments));
+            let merge = self
+                .manifest()
+                .days
+                .get(&name)
+                .filter(|files| files.holes.is_empty())
+                .and_then(|files| pick_merge(&files.segments));
             let Some(merge) = merge else { return Ok(()) };
             let of = |number: &u64| {
                 let path = segment_path(&self.dir, &name, *number);
@@ -123,6 +128,8 @@ impl Keeper {
     }
 
     fn merge(&self, day: Date, name: &str, numbers: &[u64], sources: &[Arc<Segment>]) -> Result<(), HistoryError> {
+        // What is damaged is not passed on under a new checksum.
+        sources.iter().try_for_each(|segment| segment.verify())?;
         let inputs: Vec<&dyn Source> = sources.iter().map(|segment| &**segment as &dyn Source).collect();
         let (number, segment) = self.write(name, first_second(day), &inputs)?;
         let mut manifest = self.manifest();
@@ -253,7 +260,7 @@ mod tests {
                 }
                 assert!(files.len() < 40, "{}", files.len());
             }
-            assert!(rewritten <= 5 * all, "{size}: {rewritten}");
+            assert!(rewritten <= 7 * all, "{size}: {rewritten}");
         }
     }
 }

@@ -83,8 +83,13 @@ impl Live {
     pub fn add(&mut self, event: &Incoming<'_>) -> Result<bool, HistoryError> {
         self.met.clear();
         self.paths.restart();
-        let mut reading =
-            Reading { paths: &mut self.paths, leaves: &mut self.leaves, met: &mut self.met, facts: [u32::MAX; Role::COUNT], times: 0 };
+        let mut reading = Reading {
+            paths: &mut self.paths,
+            leaves: &mut self.leaves,
+            met: &mut self.met,
+            facts: [u32::MAX; Role::COUNT],
+            times: 0,
+        };
         if walk(event.record, &mut self.text, &mut reading).is_err() {
             return Ok(false);
         }

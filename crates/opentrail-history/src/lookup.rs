@@ -85,7 +85,8 @@ impl History {
         let plan = Plan::and(members);
         let decides = |record: &[u8]| decides(&q.attributes, record);
         let seconds = |at: Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
-        let question = Question { plan: &plan, window: window(self.state(), seconds(q.start), seconds(q.end)), decides: &decides };
+        let question =
+            Question { plan: &plan, window: window(self.state(), seconds(q.start), seconds(q.end)), decides: &decides };
         self.newest(&question, q.after, q.limit)
     }
 }

@@ -75,7 +75,11 @@ pub(crate) enum RowsAt {
     /// With the leaf of a live part.
     Leaf(u32),
     /// In a segment: where, how many bytes, whether a bit for each row.
-    Stored { at: u32, bytes: u32, bits: bool },
+    Stored {
+        at: u32,
+        bytes: u32,
+        bits: bool,
+    },
 }
 
 /// A word that values are looked for by.

@@ -100,7 +100,13 @@ impl Plan {
                 Some(By::Prefix(prefix)) if !prefix.is_empty() => 4,
                 _ => 5,
             },
-            Self::Words(test) => if test.word.form == WordForm::Unknown { 8 } else { 3 },
+            Self::Words(test) => {
+                if test.word.form == WordForm::Unknown {
+                    8
+                } else {
+                    3
+                }
+            }
             Self::Unsure(inner) => inner.breadth(),
             Self::And(members) => members.iter().map(Self::breadth).min().unwrap_or(9),
             Self::Or(members) => members.iter().map(Self::breadth).max().unwrap_or(0),
@@ -144,7 +150,9 @@ fn field_tests(field: &Field, test: &Test) -> Vec<FieldTest> {
                 (By::Prefix(prefix), word_of(pattern.pieces(), uuids_like(pattern)))
             }
             Test::Text(_) => (By::Prefix(Vec::new()), unknown(Uuids::All)),
-            Test::Within(_) | Test::Number(_) | Test::Time(_) | Test::Address(_) => (By::Prefix(Vec::new()), unknown(Uuids::None)),
+            Test::Within(_) | Test::Number(_) | Test::Time(_) | Test::Address(_) => {
+                (By::Prefix(Vec::new()), unknown(Uuids::None))
+            }
         };
         FieldTest { path: reading.path.clone(), part: reading.part, test: ValueTest::new(test), by, word }
     });

@@ -239,7 +239,10 @@ mod tests {
                         let check = |set: RowSet, expect: &dyn Fn(&u32) -> bool| {
                             let all: Vec<u32> = (0..total).filter(expect).collect();
                             assert_eq!(rows(&set, 0, total), all);
-                            assert_eq!(rows(&set, 3, 100), all.iter().copied().filter(|r| (3..100).contains(r)).collect::<Vec<_>>());
+                            assert_eq!(
+                                rows(&set, 3, 100),
+                                all.iter().copied().filter(|r| (3..100).contains(r)).collect::<Vec<_>>()
+                            );
                             assert_eq!((set.len(total), set.is_none()), (all.len() as u64, all.is_empty()));
                         };
                         check(left.clone().and(right.clone()), &|r| a.contains(r) && b.contains(r));

@@ -41,7 +41,7 @@ struct Filling {
     stored: DayFiles,
 }
 
-type LogStart = Box<dyn Fn() -> Position + Send>;
+type LogStart = Box<dyn Fn() -> Position + Send + Sync>;
 
 /// Writes the history. There is one; what it has not written to disk yet it takes from the log again.
 pub struct HistorySink {
@@ -155,7 +155,7 @@ impl HistorySink {
     }
 
     /// The same for the start and for whenever the log is read again: `first` tells the first position it holds.
-    pub fn start_from_log(&mut self, first: impl Fn() -> Position + Send + 'static) -> u64 {
+    pub fn start_from_log(&mut self, first: impl Fn() -> Position + Send + Sync + 'static) -> u64 {
         let gap = self.start_from(first());
         self.log_start = Some(Box::new(first));
         gap

@@ -235,7 +235,13 @@ fn lost_segments_are_filled_again_from_the_log() {
     let (mut sink, history) = open(&dir);
     assert_eq!(sink.cursor(), 2);
     assert_eq!(history.flushed(), 2);
-    assert!(std::fs::read_dir(dir.path().join("2024-05-10")).unwrap().any(|file| file.unwrap().path().extension().is_some_and(|e| e == "damaged")));
+    assert!(
+        std::fs::read_dir(dir.path().join("2024-05-10")).unwrap().any(|file| file
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|e| e == "damaged"))
+    );
     assert_eq!(positions(&history, &all()), [4, 1]);
     sink.apply(&events).unwrap();
     sink.commit(5).unwrap();
@@ -386,7 +392,8 @@ fn accounts_see_their_own() {
         check(Scope::Account("111122223333".into()), None, &[3, 1]);
         check(Scope::Account("111122223333".into()), Some("eu-west-1"), &[3]);
         check(Scope::Account("11112222333".into()), None, &[]);
-        let values = |account: &str| history.values(&Scope::Account(account.into()), &Field::named("id").unwrap(), "id", 9).unwrap();
+        let values =
+            |account: &str| history.values(&Scope::Account(account.into()), &Field::named("id").unwrap(), "id", 9).unwrap();
         assert_eq!(values("444455556666"), [("id-2".to_owned(), 1)]);
     }
 }

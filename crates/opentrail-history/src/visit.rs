@@ -9,7 +9,6 @@ use crate::part::{Part, Work};
 use crate::plan::Plan;
 use crate::rows::RowSet;
 use crate::state::{LivePart, State};
-use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -215,7 +214,10 @@ impl Keys<'_> {
         }
         let index = (row - self.at) as usize;
         let description = &self.segment.description;
-        Ok((description.first_second + i64::from(self.times[index]), description.first_position + u64::from(self.positions[index])))
+        Ok((
+            description.first_second + i64::from(self.times[index]),
+            description.first_position + u64::from(self.positions[index]),
+        ))
     }
 }
 
@@ -226,10 +228,6 @@ impl AnyPart {
             Self::Segment(segment) => use_it(&**segment),
             Self::Live(part) => use_it(&*part.read()),
         }
-    }
-
-    pub fn record(&self, row: u32) -> Result<Bytes, HistoryError> {
-        self.with(|part| part.record(row))
     }
 
     /// Times of all rows.
@@ -262,4 +260,3 @@ pub(crate) fn window(state: &State, start: Option<i64>, end: Option<i64>) -> Win
     let oldest = state.oldest_shown.load(Ordering::Relaxed);
     Window { start: start.unwrap_or(i64::MIN).max(oldest), end: end.unwrap_or(i64::MAX) }
 }
-

@@ -153,12 +153,6 @@ impl Description {
             && description.time_samples.len() == (description.rows as usize).div_ceil(SAMPLED_ROWS as usize);
         whole.then_some(description)
     }
-
-    /// About how many bytes it takes in memory.
-    pub fn memory(&self) -> usize {
-        let paths: usize = self.paths.iter().map(|path| path.name.len() + size_of::<StoredPath>()).sum();
-        paths + self.texts.memory() + self.words.memory() + self.uuid_samples.len() * 8 + self.time_samples.len() * 4
-    }
 }
 
 fn take_time(taking: &mut Taking<'_>) -> Option<i64> {
@@ -169,7 +163,8 @@ fn take_time(taking: &mut Taking<'_>) -> Option<i64> {
 pub(crate) fn footer(at: u64, description: &[u8]) -> [u8; FOOTER] {
     let mut footer = [0; FOOTER];
     footer[..8].copy_from_slice(&at.to_le_bytes());
-    footer[8..12].copy_from_slice(&u32::try_from(description.len()).expect("a description is far smaller than 4 GB").to_le_bytes());
+    footer[8..12]
+        .copy_from_slice(&u32::try_from(description.len()).expect("a description is far smaller than 4 GB").to_le_bytes());
     let checksum = crc32fast::hash(&footer[..12]);
     footer[12..16].copy_from_slice(&checksum.to_le_bytes());
     footer[16..].copy_from_slice(MAGIC);

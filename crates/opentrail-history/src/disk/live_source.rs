@@ -35,7 +35,8 @@ struct SortedPath {
 
 impl<'a> LiveSource<'a> {
     pub fn new(live: &'a Live) -> Self {
-        let mut paths: Vec<SortedPath> = live.paths.all().iter().enumerate().map(|(id, path)| sorted_path(live, id, &path.leaves)).collect();
+        let mut paths: Vec<SortedPath> =
+            live.paths.all().iter().enumerate().map(|(id, path)| sorted_path(live, id, &path.leaves)).collect();
         paths.retain(|path| !path.texts.is_empty() || !path.uuids.is_empty());
         paths.sort_by_cached_key(|path| {
             let path = &live.paths.all()[path.id];
@@ -174,11 +175,25 @@ impl Source for LiveSource<'_> {
 
     fn texts(&self, path: usize) -> Box<dyn Values + '_> {
         let path = &self.paths[path];
-        Box::new(SortedValues { leaves: &self.live.leaves, cut: Some(&self.cut), ids: &path.texts, at: 0, first: path.first, numbers: None })
+        Box::new(SortedValues {
+            leaves: &self.live.leaves,
+            cut: Some(&self.cut),
+            ids: &path.texts,
+            at: 0,
+            first: path.first,
+            numbers: None,
+        })
     }
 
     fn uuids(&self, path: usize) -> Box<dyn Values + '_> {
-        Box::new(SortedValues { leaves: &self.live.leaves, cut: None, ids: &self.paths[path].uuids, at: 0, first: 0, numbers: None })
+        Box::new(SortedValues {
+            leaves: &self.live.leaves,
+            cut: None,
+            ids: &self.paths[path].uuids,
+            at: 0,
+            first: 0,
+            numbers: None,
+        })
     }
 
     fn words<'a>(&'a self, numbers: &'a [u32]) -> Result<Box<dyn Values + 'a>, HistoryError> {

@@ -25,6 +25,9 @@ pub(crate) struct Segment {
     pub suspect: AtomicBool,
 }
 
+/// Called with number, value, and what else is known of it; a break ends the showing.
+pub(crate) type VisitEntry<'a> = &'a mut dyn FnMut(u32, &[u8], Entry) -> ControlFlow<()>;
+
 /// A table of the segment: texts or words.
 #[derive(Clone, Copy)]
 pub(crate) struct Table<'a> {
@@ -40,7 +43,9 @@ impl Segment {
     /// `Damaged` if it is not one, or not whole.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
         let failed = |source: std::io::Error| match source.kind() {
-            ErrorKind::NotFound | ErrorKind::UnexpectedEof => HistoryError::Damaged { file: path.display().to_string(), what: "a part" },
+            ErrorKind::NotFound | ErrorKind::UnexpectedEof => {
+                HistoryError::Damaged { file: path.display().to_string(), what: "a part" }
+            }
             _ => HistoryError::File { path: path.to_owned(), source },
         };
         let damaged = |what| HistoryError::Damaged { file: path.display().to_string(), what };
@@ -147,7 +152,7 @@ impl Segment {
         ids: &Range<u32>,
         prefix: &[u8],
         work: &mut Work,
-        visit: &mut dyn FnMut(u32, &[u8], Entry) -> ControlFlow<()>,
+        visit: VisitEntry<'_>,
     ) -> Result<(), HistoryError> {
         for number in table.index.blocks(ids, prefix) {
             work.take(u64::from(BLOCK_VALUES) * 3)?;

@@ -33,15 +33,11 @@ impl Source for Segment {
 
     fn copy_records(&self, to: &mut dyn std::io::Write) -> Result<(), HistoryError> {
         let (mut at, end) = (0, self.extent(Section::Records).bytes);
-        let mut checksum = crc32fast::Hasher::new();
         while at < end {
-            let piece = self.bytes(Section::Records, at..(at + COPIED).min(end))?;
-            checksum.update(&piece);
-            to.write_all(&piece).map_err(HistoryError::Writing)?;
+            to.write_all(&self.bytes(Section::Records, at..(at + COPIED).min(end))?).map_err(HistoryError::Writing)?;
             at += COPIED;
         }
-        // What is damaged is not passed on under a new checksum.
-        if checksum.finalize() == self.extent(Section::Records).checksum { Ok(()) } else { Err(self.damaged("records")) }
+        Ok(())
     }
 
     fn paths(&self) -> Vec<(bool, &[u8])> {
@@ -58,7 +54,15 @@ impl Source for Segment {
 
     fn texts(&self, path: usize) -> Box<dyn Values + '_> {
         let ids = self.description.paths[path].texts.clone();
-        Box::new(TableValues { segment: self, table: self.texts(), next: ids.start, ids, block: None, entry: None, numbers: None })
+        Box::new(TableValues {
+            segment: self,
+            table: self.texts(),
+            next: ids.start,
+            ids,
+            block: None,
+            entry: None,
+            numbers: None,
+        })
     }
 
     fn uuids(&self, path: usize) -> Box<dyn Values + '_> {

@@ -64,10 +64,6 @@ impl TableIndex {
         Some(index)
     }
 
-    pub fn memory(&self) -> usize {
-        self.starts.len() * 12 + self.keys.len()
-    }
-
     fn key(&self, block: u32) -> &[u8] {
         &self.keys[self.key_starts[block as usize] as usize..self.key_starts[block as usize + 1] as usize]
     }

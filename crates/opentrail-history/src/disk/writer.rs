@@ -159,7 +159,8 @@ fn write_columns(
     description.sections[Section::Times as usize] = out.section(&bytes)?;
     let from_first = |position: u64| u32::try_from(position - first).expect("events of one day are far fewer");
     let positions = rows.order.iter().map(of).map(|(columns, row, _)| from_first(columns.positions[row]));
-    description.sections[Section::Positions as usize] = out.section(&positions.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?;
+    description.sections[Section::Positions as usize] =
+        out.section(&positions.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?;
     let places = rows.order.iter().map(of).map(|(columns, row, source)| columns.places[row] + (first_blocks[source] << 8));
     description.sections[Section::Places as usize] = out.section(&places.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?;
     description.rows = rows.total();
@@ -219,8 +220,10 @@ impl<'a> ValueWriter<'a> {
         let paths: Vec<Vec<(bool, &[u8])>> = sources.iter().map(|source| source.paths()).collect();
         let mut at = vec![0; sources.len()];
         loop {
-            let heads = || paths.iter().zip(&at).enumerate().filter_map(|(source, (paths, at))| Some((source, *at, *paths.get(*at)?)));
-            let Some((_, _, (reserved, name))) = heads().min_by_key(|(_, _, (reserved, name))| path_order(*reserved, name)) else {
+            let heads =
+                || paths.iter().zip(&at).enumerate().filter_map(|(source, (paths, at))| Some((source, *at, *paths.get(*at)?)));
+            let Some((_, _, (reserved, name))) = heads().min_by_key(|(_, _, (reserved, name))| path_order(*reserved, name))
+            else {
                 return Ok(());
             };
             let having: Vec<(usize, usize)> =

@@ -24,7 +24,9 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub fn of(byte: u8) -> Option<Self> {
-        [Self::Text, Self::Plain, Self::Empty, Self::CutText, Self::CutPlain, Self::Uuid].into_iter().find(|kind| *kind as u8 == byte)
+        [Self::Text, Self::Plain, Self::Empty, Self::CutText, Self::CutPlain, Self::Uuid]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -106,7 +108,9 @@ impl Leaves {
             return (guess, false);
         }
         let hash = self.hash(path, kind, value);
-        if let Some(found) = self.table.find(hash, |leaf| self.leaves[*leaf as usize].hash == hash && same(&self.leaves[*leaf as usize])) {
+        if let Some(found) =
+            self.table.find(hash, |leaf| self.leaves[*leaf as usize].hash == hash && same(&self.leaves[*leaf as usize]))
+        {
             return (*found, false);
         }
         let id = u32::try_from(self.leaves.len()).expect("a live part is far smaller");
@@ -150,7 +154,8 @@ impl Leaves {
             let hash = self.hash(path, kind, value);
             for id in self.table.iter_hash(hash) {
                 let leaf = &self.leaves[*id as usize];
-                let same = if kind == Kind::Uuid { self.value(leaf) == value } else { self.value(leaf).eq_ignore_ascii_case(value) };
+                let same =
+                    if kind == Kind::Uuid { self.value(leaf) == value } else { self.value(leaf).eq_ignore_ascii_case(value) };
                 if leaf.path == path && leaf.kind == kind && same {
                     found(*id, leaf);
                 }

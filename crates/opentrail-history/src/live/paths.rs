@@ -125,7 +125,15 @@ impl Paths {
         };
         for reserved in Reserved::ALL {
             let name = reserved.name().to_vec();
-            paths.paths.push(Path { reserved: true, name, role: Role::None, is_time: false, asked_in_part: false, leaves: Vec::new(), last: u32::MAX });
+            paths.paths.push(Path {
+                reserved: true,
+                name,
+                role: Role::None,
+                is_time: false,
+                asked_in_part: false,
+                leaves: Vec::new(),
+                last: u32::MAX,
+            });
         }
         // The record itself has no path; nobody can ask for it.
         for _ in [ROOT, UNKEPT] {
@@ -231,8 +239,17 @@ impl Paths {
         }
         let path = u32::try_from(self.paths.len()).ok()?;
         let (role, is_time) = (Role::of(&name), is_event_time(&name));
-        let asked_in_part = [&b"userIdentity.principalId"[..], b"userIdentity.type"].iter().any(|place| name.eq_ignore_ascii_case(place));
-        self.paths.push(Path { reserved: false, role, is_time, asked_in_part, leaves: Vec::new(), last: u32::MAX, name: name.clone() });
+        let asked_in_part =
+            [&b"userIdentity.principalId"[..], b"userIdentity.type"].iter().any(|place| name.eq_ignore_ascii_case(place));
+        self.paths.push(Path {
+            reserved: false,
+            role,
+            is_time,
+            asked_in_part,
+            leaves: Vec::new(),
+            last: u32::MAX,
+            name: name.clone(),
+        });
         self.by_name.insert(name, path);
         Some(path)
     }
@@ -240,7 +257,8 @@ impl Paths {
 
 fn is_event_time(name: &[u8]) -> bool {
     const NAME: &[u8] = b"eventTime";
-    name.get(..NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(NAME)) && matches!(name.get(NAME.len()), None | Some(b'.'))
+    name.get(..NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(NAME))
+        && matches!(name.get(NAME.len()), None | Some(b'.'))
 }
 
 /// Whether a path is at a place, given in small letters, or below it.

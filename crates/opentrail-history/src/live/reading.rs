@@ -136,6 +136,8 @@ impl Part for Live {
     }
 
     fn record(&self, row: u32) -> Result<Bytes, HistoryError> {
-        self.blocks.read(self.places[row as usize]).ok_or_else(|| HistoryError::Damaged { file: "memory".into(), what: "a record" })
+        self.blocks
+            .read(self.places[row as usize])
+            .ok_or_else(|| HistoryError::Damaged { file: "memory".into(), what: "a record" })
     }
 }

@@ -27,28 +27,129 @@ impl Dice {
 }
 
 const KEYS: [&str; 14] = [
-    "eventName", "EventName", "userIdentity", "requestParameters", "resources", "a", "A", "a.b", "b", "", "tags", "arn", "principalId",
+    "eventName",
+    "EventName",
+    "userIdentity",
+    "requestParameters",
+    "resources",
+    "a",
+    "A",
+    "a.b",
+    "b",
+    "",
+    "tags",
+    "arn",
+    "principalId",
     "errorCode",
 ];
 const TEXTS: [&str; 30] = [
-    "alice", "Alice", "user/alice", "arn:aws:iam::123456789012:user/Alice", "AROA:alice", "Root", "root", "10.0.0.7", "10.1.2.3/8",
-    "2001:db8::1", "", " ", "sg-0123", "sg-0123abc", "7", "7.5", "-1", "true", "2024-05-10T12:00:00Z", "Jul 10, 2023, 12:07:59 PM",
-    "0123456f-89ab-cdef-0123-123456789012", "0123456F-89AB-CDEF-0123-123456789012", "ffffffff-89ab-cdef-0123-aaaaaaaaaaaa",
-    "not authorized to perform: sg-0123", "größe", "a\\\"b\\\\c\\n\\u00e9", "s3.amazonaws.com", "DeleteBucket", "x/y:z", "\\ud83d\\ude00",
+    "alice",
+    "Alice",
+    "user/alice",
+    "arn:aws:iam::123456789012:user/Alice",
+    "AROA:alice",
+    "Root",
+    "root",
+    "10.0.0.7",
+    "10.1.2.3/8",
+    "2001:db8::1",
+    "",
+    " ",
+    "sg-0123",
+    "sg-0123abc",
+    "7",
+    "7.5",
+    "-1",
+    "true",
+    "2024-05-10T12:00:00Z",
+    "Jul 10, 2023, 12:07:59 PM",
+    "0123456f-89ab-cdef-0123-123456789012",
+    "0123456F-89AB-CDEF-0123-123456789012",
+    "ffffffff-89ab-cdef-0123-aaaaaaaaaaaa",
+    "not authorized to perform: sg-0123",
+    "größe",
+    "a\\\"b\\\\c\\n\\u00e9",
+    "s3.amazonaws.com",
+    "DeleteBucket",
+    "x/y:z",
+    "\\ud83d\\ude00",
 ];
 const PLAINS: [&str; 8] = ["7", "7.50", "-1", "1.6e9", "true", "false", "null", "1688990121000"];
 const QUERIES: [&str; 74] = [
-    "*", "alice", "ALICE", "lice", "*lice", "al*", "user/alice", "\"user/alice\"", "sg-0123", "sg-0123*", "sg-*", "*-0123", "123456789012",
-    "cdef", "0123456f", "0123456f-89ab-cdef-0123-123456789012", "89ab-cdef", "abcd*", "*9ab*", "0123456?", "größe", "\"not authorized\"",
-    "\"-\"", "\" \"", "\"b\\\\c\"", "eventName:alice", "eventName:Alice", "eventName:al*", "eventName:*lice", "eventName:*", "eventName:?",
-    "eventName:\"\"", "userIdentity:*", "userIdentity:alice", "userIdentity.a:*", "userIdentity.arn:*alice", "user:alice", "user:root",
-    "user:Root", "user:*", "user:al*", "resource:alice", "resource:*", "resource:z", "resource:al*", "resources:7", "requestParameters:7",
-    "requestParameters:>=7", "requestParameters:[1 TO 8}", "requestParameters:<0", "requestParameters:10.0.0.0/8", "requestParameters.a:7",
-    "requestParameters.a.b:*", "requestParameters.a:10.0.0.7", "requestParameters:[10.0.0.0 TO 10.255.0.0]", "requestParameters:[a TO b]",
-    "requestParameters:0123456f-89ab-cdef-0123-123456789012", "requestParameters:0123456f*", "requestParameters:*9012",
-    "requestParameters:2024-05-10T12*", "requestParameters:[2023 TO 2024-06]", "requestParameters.a:[2023-01-01 TO 2026-01-01]", ".a:7",
-    ".a.b:*", ".tags:>5", "errorCode:true", "eventTime:[2024-05-10 TO 2024-05-10]", "eventTime:>2024-05-10T12:01:00Z",
-    "eventTime:<2024-05-11T11:59:30.5Z", "eventTime:*", "time:2024", "eventTime:2024-05-10T12:00:0*", "requestParameters:long-value*", "needle",
+    "*",
+    "alice",
+    "ALICE",
+    "lice",
+    "*lice",
+    "al*",
+    "user/alice",
+    "\"user/alice\"",
+    "sg-0123",
+    "sg-0123*",
+    "sg-*",
+    "*-0123",
+    "123456789012",
+    "cdef",
+    "0123456f",
+    "0123456f-89ab-cdef-0123-123456789012",
+    "89ab-cdef",
+    "abcd*",
+    "*9ab*",
+    "0123456?",
+    "größe",
+    "\"not authorized\"",
+    "\"-\"",
+    "\" \"",
+    "\"b\\\\c\"",
+    "eventName:alice",
+    "eventName:Alice",
+    "eventName:al*",
+    "eventName:*lice",
+    "eventName:*",
+    "eventName:?",
+    "eventName:\"\"",
+    "userIdentity:*",
+    "userIdentity:alice",
+    "userIdentity.a:*",
+    "userIdentity.arn:*alice",
+    "user:alice",
+    "user:root",
+    "user:Root",
+    "user:*",
+    "user:al*",
+    "resource:alice",
+    "resource:*",
+    "resource:z",
+    "resource:al*",
+    "resources:7",
+    "requestParameters:7",
+    "requestParameters:>=7",
+    "requestParameters:[1 TO 8}",
+    "requestParameters:<0",
+    "requestParameters:10.0.0.0/8",
+    "requestParameters.a:7",
+    "requestParameters.a.b:*",
+    "requestParameters.a:10.0.0.7",
+    "requestParameters:[10.0.0.0 TO 10.255.0.0]",
+    "requestParameters:[a TO b]",
+    "requestParameters:0123456f-89ab-cdef-0123-123456789012",
+    "requestParameters:0123456f*",
+    "requestParameters:*9012",
+    "requestParameters:2024-05-10T12*",
+    "requestParameters:[2023 TO 2024-06]",
+    "requestParameters.a:[2023-01-01 TO 2026-01-01]",
+    ".a:7",
+    ".a.b:*",
+    ".tags:>5",
+    "errorCode:true",
+    "eventTime:[2024-05-10 TO 2024-05-10]",
+    "eventTime:>2024-05-10T12:01:00Z",
+    "eventTime:<2024-05-11T11:59:30.5Z",
+    "eventTime:*",
+    "time:2024",
+    "eventTime:2024-05-10T12:00:0*",
+    "requestParameters:long-value*",
+    "needle",
 ];
 
 fn value(dice: &mut Dice, depth: usize, out: &mut String) {
@@ -56,7 +157,11 @@ fn value(dice: &mut Dice, depth: usize, out: &mut String) {
         0..=3 => out.push_str(&format!("\"{}\"", dice.pick(&TEXTS))),
         4 | 5 => out.push_str(dice.pick(&PLAINS)),
         6 if dice.roll(8) == 0 => {
-            out.push_str(&format!("\"long-value {} {}\"", "x".repeat(200 + dice.roll(300)), if dice.roll(2) == 0 { "needle" } else { "hay" }));
+            out.push_str(&format!(
+                "\"long-value {} {}\"",
+                "x".repeat(200 + dice.roll(300)),
+                if dice.roll(2) == 0 { "needle" } else { "hay" }
+            ));
         }
         6 => out.push_str(dice.pick(&["{}", "[]", "null", "[null]", "{\"a\":null}"])),
         7 | 8 => object(dice, depth + 1, out),
@@ -177,7 +282,8 @@ fn counts_are_those_of_the_records() {
             for record in &records {
                 let values = extractor.values(record.as_bytes(), 1_000).remove(0);
                 // Objects and long texts are counted otherwise.
-                let mut texts: Vec<String> = values.into_iter().filter(|value| !value.json.starts_with('{')).map(|value| value.text).collect();
+                let mut texts: Vec<String> =
+                    values.into_iter().filter(|value| !value.json.starts_with('{')).map(|value| value.text).collect();
                 texts.sort_unstable();
                 texts.dedup();
                 if texts.is_empty() {
@@ -244,14 +350,27 @@ fn the_corpus_is_found_whole() {
         records.extend(text.lines().map(str::to_owned));
     }
     let dir = TempDir::new().unwrap();
-    let config = crate::HistoryConfig { retention: time::Duration::days(36_500), ..crate::HistoryConfig::new(dir.path().to_owned()) };
+    let config =
+        crate::HistoryConfig { retention: time::Duration::days(36_500), ..crate::HistoryConfig::new(dir.path().to_owned()) };
     let (mut sink, history) = crate::open(config).unwrap();
     fill(&mut sink, &records, &mut Dice(1), 9);
     assert_eq!(history.count(), records.len() as u64);
     for query in [
-        "alice", "user:*", "errorCode:* AND NOT readOnly:true", "resource:*bucket*", "ip:10.0.0.0/8", "sg-*", "AccessDenied", "*lambda*",
-        "requestParameters:*", "eventTime:<2023-07-10T12:00:00Z", "userIdentity.sessionContext.attributes.mfaAuthenticated:false",
-        "eventName:(Describe* OR List*) -readOnly:true", "\"not authorized\"", "source:s3", "resourceType:AWS::S3::Bucket",
+        "alice",
+        "user:*",
+        "errorCode:* AND NOT readOnly:true",
+        "resource:*bucket*",
+        "ip:10.0.0.0/8",
+        "sg-*",
+        "AccessDenied",
+        "*lambda*",
+        "requestParameters:*",
+        "eventTime:<2023-07-10T12:00:00Z",
+        "userIdentity.sessionContext.attributes.mfaAuthenticated:false",
+        "eventName:(Describe* OR List*) -readOnly:true",
+        "\"not authorized\"",
+        "source:s3",
+        "resourceType:AWS::S3::Bucket",
     ] {
         let query = Query::parse(query).unwrap();
         assert_eq!(found(&history, &query), scan(&records, &query), "{query}");
