@@ -10,6 +10,7 @@ mod docs_command;
 mod front;
 mod keys_command;
 mod metrics;
+mod process_command;
 mod search_command;
 mod server;
 mod verify_command;
@@ -41,6 +42,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Verify(verify_command::VerifyArgs),
     Search(search_command::SearchArgs),
+    Process(process_command::ProcessArgs),
     /// Public keys of digest signatures.
     Keys {
         #[command(subcommand)]
@@ -118,6 +120,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Demo(args) => demo::run(args).await,
         Command::Verify(args) => verify_command::run(args).await,
         Command::Search(args) => search_command::run(args).await,
+        Command::Process(args) => process_command::run(args).await,
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
