@@ -1,10 +1,13 @@
 //! What handlers work with.
 
 use crate::cloudtrail::LookupLimiter;
+use crate::last_used::LastUsed;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
+use opentrail_import::Importer;
+use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use std::sync::Arc;
@@ -35,7 +38,11 @@ pub struct App {
     pub settings: Settings,
     pub catalog: Catalog,
     pub intake: Intake,
+    /// Seals secrets before they are kept.
+    pub seal: Arc<Seal>,
     pub history: History,
+    /// Takes existing log files into the history.
+    pub importer: Importer,
     /// The embedded S3 store.
     pub store: EmbeddedStore,
     /// Where trails deliver: the embedded store or a remote one.
@@ -45,6 +52,8 @@ pub struct App {
     pub derived_keys: SigningKeyCache,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
+    /// When access keys and roles were last used.
+    pub last_used: LastUsed,
 }
 
 impl App {

@@ -8,11 +8,15 @@ mod config;
 mod demo;
 mod docs_command;
 mod front;
+mod import_command;
 mod keys_command;
 mod metrics;
 mod process_command;
+mod root_key;
+mod seal_command;
 mod search_command;
 mod server;
+mod upload;
 mod verify_command;
 
 use anyhow::Context;
@@ -43,10 +47,16 @@ enum Command {
     Verify(verify_command::VerifyArgs),
     Search(search_command::SearchArgs),
     Process(process_command::ProcessArgs),
+    Import(import_command::ImportArgs),
     /// Public keys of digest signatures.
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Root keys that secrets at rest are sealed under.
+    Seal {
+        #[command(subcommand)]
+        command: seal_command::SealCommand,
     },
     Bench(bench::BenchArgs),
     /// Print a page of the documentation that is made from tables.
@@ -121,9 +131,11 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Verify(args) => verify_command::run(args).await,
         Command::Search(args) => search_command::run(args).await,
         Command::Process(args) => process_command::run(args).await,
+        Command::Import(args) => import_command::run(args).await,
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
+        Command::Seal { command } => seal_command::run(command).await.map(|()| 0),
         Command::Bench(args) => bench::run(args).await,
         Command::Docs { page } => {
             docs_command::run(&page);

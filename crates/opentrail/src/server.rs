@@ -1,7 +1,8 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
-use crate::front;
+use crate::upload::Uploads;
+use crate::{front, root_key};
 use anyhow::{Context, bail};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -10,8 +11,9 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
+use opentrail_import::Importer;
 use opentrail_services::cloudtrail::LookupLimiter;
-use opentrail_services::{AccessKey, App, AuthMode, Settings};
+use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
@@ -41,6 +43,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
+    pub uploads: Uploads,
 }
 
 impl Server {
@@ -84,12 +87,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let intake = Intake::new(log.clone(), Arc::new(SystemClock));
     let store = EmbeddedStore::open(&dir.join("objects"), catalog.clone()).context("cannot open the object store")?;
     store.sweep_orphans().context("cannot sweep the object store")?;
-    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone());
+    let seal = root_key::open(config, &catalog, &intake).await?;
+    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal));
     let log_buckets = log_buckets(config, &store, &intake)?;
-    let history_config = HistoryConfig {
-        retention: time::Duration::try_from(config.history_retention).context("history.retention is too long")?,
-        ..HistoryConfig::new(dir.join("history"))
-    };
+    let retention = time::Duration::try_from(config.history_retention).context("history.retention is too long")?;
+    let history_config = HistoryConfig { retention, ..HistoryConfig::new(dir.join("history")) };
     let (sink, history) = opentrail_history::open(history_config).context("cannot open the event history")?;
     let (stop_history, stopping_history) = watch::channel(false);
     let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
@@ -105,12 +107,15 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         settings,
         catalog: catalog.clone(),
         intake: intake.clone(),
+        seal,
+        importer: Importer::new(intake.clone(), history.clone(), retention),
         history,
         store,
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
+        last_used: LastUsed::default(),
     });
     let (root_key, _) =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
@@ -125,7 +130,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
-    let server = Arc::new(Server { app, s3, delivery });
+    let server = Arc::new(Server { app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -185,7 +190,11 @@ impl Running {
     }
 }
 
-fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
+/// Makes the data directory, if need be, and locks it.
+///
+/// # Errors
+/// If it is in use.
+pub fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let path = dir.join("lock");
     let lock = OpenOptions::new()
