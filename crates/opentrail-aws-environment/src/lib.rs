@@ -203,6 +203,6 @@ mod tests {
         let variables = [("AWS_ENDPOINT_URL", "http://a"), ("AWS_ENDPOINT_URL_S3", "http://b"), ("AWS_DEFAULT_REGION", "r")];
         let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let expect = AwsSettings { endpoint: Some("http://b".into()), region: Some("r".into()), credentials: None };
-        assert_eq!(AwsSettings::from_variables(&variable), expect);
+        assert_eq!(AwsSettings::from_variables("S3", &variable), expect);
     }
 }

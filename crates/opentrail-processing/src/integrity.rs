@@ -31,6 +31,8 @@ use time::OffsetDateTime;
 const FILES_KNOWN: usize = 200_000;
 /// Largest digest.
 const DIGEST_BYTES: u64 = 64 << 20;
+/// A file's name may be of a later minute than its delivery, and clocks differ.
+const NAME_AHEAD: time::Duration = time::Duration::minutes(15);
 /// Pages of one look for digests.
 const PAGES: usize = 100;
 
@@ -193,7 +195,14 @@ fn place(file: &SourceFile, patience: Duration) -> Option<(OffsetDateTime, Place
     let (at, region) = (file.name.time?, file.name.region.as_ref()?);
     let above = &file.key[..file.key.rfind(&format!("/CloudTrail/{region}/"))?];
     let patience = time::Duration::try_from(patience).unwrap_or(time::Duration::MAX);
-    Some((at, Place { folder: format!("{above}/CloudTrail-Digest/{region}/"), from: at, to: at.saturating_add(patience) }))
+    Some((
+        at,
+        Place {
+            folder: format!("{above}/CloudTrail-Digest/{region}/"),
+            from: at.saturating_sub(NAME_AHEAD),
+            to: at.saturating_add(patience),
+        },
+    ))
 }
 
 fn hex_bytes(text: &str) -> Option<Vec<u8>> {

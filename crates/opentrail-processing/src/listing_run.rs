@@ -38,7 +38,7 @@ impl<H: Handler> Processor<H> {
     /// # Errors
     /// If the settings make no sense, the listing cannot be read, or the journal cannot be written.
     pub async fn run_listing(self, store: Arc<dyn Store>, listing: Listing, stop: Stop) -> Result<Summary, ProcessingError> {
-        let shared = self.share()?;
+        let shared = self.share(&stop)?;
         let journal = match (listing.journal, listing.follow) {
             (None, Some(_)) => Some(Journal::in_memory()),
             (journal, _) => journal,

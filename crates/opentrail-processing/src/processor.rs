@@ -48,6 +48,8 @@ pub(crate) struct Common {
     /// KiB.
     pub memory: Semaphore,
     pub files: Semaphore,
+    /// Once it is requested, no file is begun.
+    pub stop: Stop,
     parking: Option<Arc<dyn Parking>>,
     admission: Option<Arc<dyn Admission>>,
 }
@@ -113,7 +115,7 @@ impl<H: Handler> Processor<H> {
         self
     }
 
-    pub(crate) fn share(self) -> Result<Arc<Shared<H>>, ProcessingError> {
+    pub(crate) fn share(self, stop: &Stop) -> Result<Arc<Shared<H>>, ProcessingError> {
         self.settings.check()?;
         let Self { handler, settings, source_filter, source_test, event_test, progress, parking, admission } = self;
         let tally = Arc::new(Tally::new(progress));
@@ -127,6 +129,7 @@ impl<H: Handler> Processor<H> {
             source_test,
             event_test,
             tally,
+            stop: stop.clone(),
             parking,
             admission,
         };

@@ -45,7 +45,7 @@ impl<H: Handler> Processor<H> {
         until: Until,
         stop: Stop,
     ) -> Result<Summary, ProcessingError> {
-        let shared = self.share()?;
+        let shared = self.share(&stop)?;
         let run = Run { common: Arc::clone(&shared.common), shared, queue, store, memory: Arc::default(), cut_off: stop_pair() };
         run.until(until, &stop).await
     }

@@ -82,7 +82,15 @@ impl<H: Handler> Shared<H> {
             common.tally.report(Report::Skipped { what: store.display(&file.bucket, &file.key), reason });
             return Outcome::Skipped;
         }
-        let Ok(_place) = common.files.acquire().await else { return Outcome::Skipped };
+        let place = tokio::select! {
+            biased;
+            () = common.stop.requested() => None,
+            place = common.files.acquire() => place.ok(),
+        };
+        let Some(_place) = place else {
+            let weight = Weight::Fault { after: Some(Duration::ZERO) };
+            return Outcome::Failed(Failure { reason: "the run stops".to_owned(), weight });
+        };
         common.tally.report(Report::Begun { file: Arc::clone(file) });
         let result = AssertUnwindSafe(self.fetch_and_hand_over(&**store, file)).catch_unwind().await;
         let panicked = |_| Err(Some(Failure::strike("the handler panicked")));
