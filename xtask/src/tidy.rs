@@ -27,6 +27,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-verify", &["aws-environment", "model"], &[]),
     ("opentrail-search", &["aws-environment", "model", "query"], &[]),
     ("opentrail-seal", &[], &[]),
+    ("opentrail-kms", &["catalog", "eventlog", "model", "policy", "seal"], &[]),
     (
         "opentrail-services",
         &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "seal", "storage", "wire"],
