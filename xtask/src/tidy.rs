@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-query", &[], &[]),
     ("opentrail-catalog", &["eventlog", "model"], &[]),
     ("opentrail-history", &["eventlog", "model", "query"], &[]),
-    ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
+    ("opentrail-storage", &["catalog", "eventlog", "kms", "model", "policy", "seal"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),

@@ -1,6 +1,7 @@
 //! Trails' buckets in the embedded store.
 
 use crate::blob::Blob;
+use crate::blob_cipher::BlobKey;
 use crate::entity::{Bucket, Object, ObjectHeaders};
 use crate::error::StoreError;
 use crate::log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};
@@ -96,7 +97,7 @@ impl EmbeddedLogBuckets {
     }
 
     async fn write_blob(&self, body: &[u8]) -> Result<Blob, StoreError> {
-        let mut writer = self.store.write_blob(&[]).await?;
+        let mut writer = self.store.write_blob(&[], &BlobKey::OfStore).await?;
         writer.write(body).await?;
         writer.finish().await
     }

@@ -2,6 +2,7 @@
 
 use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use opentrail_catalog::Entity;
+use opentrail_kms::EncryptionContext;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -51,6 +52,33 @@ pub struct ObjectHeaders {
 pub struct BlobRef {
     pub id: String,
     pub size: u64,
+    /// `None` for bytes that were written before there was encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<BlobEncryption>,
+}
+
+/// What is kept of how bytes are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlobEncryption {
+    /// By the store itself (SSE-S3): the data key, sealed under the root key, in base64.
+    Store { data_key: String },
+    /// Under a key of KMS.
+    Kms(KmsEncryption),
+    /// As the first blob of the object: its parts have one data key.
+    AsFirst,
+}
+
+/// A data key that KMS made, and what it has to be told to give it out again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KmsEncryption {
+    pub key_arn: String,
+    /// The ciphertext blob of the data key, in base64.
+    pub data_key: String,
+    pub context: EncryptionContext,
+    /// Whether the data key is the bucket's, used for many objects.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bucket_key: bool,
 }
 
 /// An object.
@@ -73,6 +101,14 @@ pub struct Object {
 impl Object {
     pub(crate) fn entity_key(bucket: &str, key: &str) -> String {
         format!("{bucket}/{key}")
+    }
+
+    /// The KMS key it is encrypted under; `None` if the store itself encrypts it.
+    pub fn kms(&self) -> Option<&KmsEncryption> {
+        match self.blobs.first()?.encryption.as_ref()? {
+            BlobEncryption::Kms(kms) => Some(kms),
+            BlobEncryption::Store { .. } | BlobEncryption::AsFirst => None,
+        }
     }
 
     /// The number of parts it was uploaded in; `None` if in one piece.

@@ -1,7 +1,7 @@
 //! The embedded object store, and the port through which trails reach their buckets.
 //!
 //! ```text
-//! writing: bytes ─▶ BlobWriter (temp file ▸ fsync ▸ rename ▸ fsync) ─▶ Blob
+//! writing: bytes ─▶ BlobWriter (encrypt ▸ temp file ▸ fsync ▸ rename ▸ fsync) ─▶ Blob
 //!          lock_object ▸ stage_… ─▶ Staged { changes, dropped }
 //!          caller: Intake::submit(event, changes) ▸ discard(dropped)
 //!
@@ -16,13 +16,14 @@
 //!
 //! Does not know: HTTP, S3's wire format, who may do what (apart from trails, whose bucket policies it evaluates).
 //!
-//! Does not promise: encryption, versions of objects, more than one process on a directory.
+//! Does not promise: versions of objects, more than one process on a directory.
 
 mod checksum;
 mod entity;
 mod error;
 
 mod blob;
+mod blob_cipher;
 mod pins;
 mod reading;
 
@@ -40,9 +41,10 @@ mod service_record;
 mod tests;
 
 pub use blob::{Blob, BlobWriter, MAX_BLOB_BYTES};
+pub use blob_cipher::BlobKey;
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 pub use embedded_log_buckets::EmbeddedLogBuckets;
-pub use entity::{BlobRef, Bucket, Object, ObjectHeaders, Part, Upload};
+pub use entity::{BlobEncryption, BlobRef, Bucket, KmsEncryption, Object, ObjectHeaders, Part, Upload};
 pub use error::StoreError;
 pub use listing::{After, Listing, ListingQuery};
 pub use log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};

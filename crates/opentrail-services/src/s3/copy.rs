@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::object::{self, ReadConditions, etag, set_checksum};
 use super::{fault, multipart};
 use futures::StreamExt;
-use opentrail_storage::{Blob, ChecksumAlgorithm, ChecksumType as StoredType, MAX_BLOB_BYTES, Object, OpenObject};
+use opentrail_storage::{Blob, BlobKey, ChecksumAlgorithm, ChecksumType as StoredType, MAX_BLOB_BYTES, Object, OpenObject};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use serde_json::Value;
@@ -40,6 +40,7 @@ async fn copy_bytes(
     open: OpenObject,
     range: ByteRange<u64>,
     checksum: Option<ChecksumAlgorithm>,
+    key: &BlobKey,
 ) -> S3Result<Blob> {
     if range.end - range.start > MAX_BLOB_BYTES {
         return Err(fault::invalid_request(
@@ -47,7 +48,7 @@ async fn copy_bytes(
         ));
     }
     let algorithms: Vec<ChecksumAlgorithm> = checksum.into_iter().collect();
-    let mut writer = context.store.write_blob(&algorithms).await.map_err(fault::of_store)?;
+    let mut writer = context.store.write_blob(&algorithms, key).await.map_err(fault::of_store)?;
     let mut bytes = open.read(range).await.map_err(fault::of_store)?;
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(|error| {
