@@ -1,6 +1,7 @@
 //! What handlers work with.
 
 use crate::cloudtrail::LookupLimiter;
+use crate::last_used::LastUsed;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -48,6 +49,8 @@ pub struct App {
     pub derived_keys: SigningKeyCache,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
+    /// When access keys and roles were last used.
+    pub last_used: LastUsed,
 }
 
 impl App {

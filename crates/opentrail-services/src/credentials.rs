@@ -3,11 +3,11 @@
 use crate::app::{App, AuthMode, catalog_failure};
 use crate::call::Caller;
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
-use opentrail_policy::{PolicyDocument, PolicyKind};
+use opentrail_policy::PolicyText;
 use opentrail_wire::{ApiError, AuthFault, Protocol, SignedRequest, auth_error};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 /// An account.
@@ -37,10 +37,37 @@ pub struct User {
     pub created: OffsetDateTime,
     /// Inline policies by name, as given.
     #[serde(default)]
-    pub policies: BTreeMap<String, String>,
+    pub policies: BTreeMap<String, PolicyText>,
+    /// ARNs of attached managed policies.
+    #[serde(default)]
+    pub attached: BTreeSet<String>,
+    /// Names of the groups it is in.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    /// ARN of the managed policy that bounds its permissions.
+    #[serde(default)]
+    pub boundary: Option<String>,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 impl User {
+    /// A user at `/` that may do nothing yet.
+    pub fn new(account: &str, name: &str, id: String, created: OffsetDateTime) -> Self {
+        Self {
+            account: account.into(),
+            name: name.into(),
+            path: "/".into(),
+            id,
+            created,
+            policies: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            boundary: None,
+            tags: BTreeMap::new(),
+        }
+    }
+
     pub fn arn(&self) -> String {
         format!("arn:aws:iam::{}:user{}{}", self.account, self.path, self.name)
     }
@@ -135,7 +162,7 @@ pub fn authenticate(
 ) -> Result<Caller, (ApiError, Caller)> {
     if app.settings.auth_mode == AuthMode::AcceptAny {
         let access_key = opentrail_wire::claim(request).map_or_else(|_| "AKIAACCEPTANY0000000".into(), |claim| claim.access_key);
-        return Ok(Caller::Root { account: app.settings.account_id.clone(), access_key });
+        return Ok(Caller::Root { account: app.settings.account_id.clone(), access_key, session: None });
     }
     let claim = match opentrail_wire::claim(request) {
         Ok(claim) => claim,
@@ -162,7 +189,7 @@ pub fn authenticate(
 /// If the catalog fails.
 pub fn caller_of(catalog: &Catalog, key: &AccessKey) -> Result<Caller, CatalogError> {
     let Some(name) = &key.user else {
-        return Ok(Caller::Root { account: key.account.clone(), access_key: key.id.clone() });
+        return Ok(Caller::Root { account: key.account.clone(), access_key: key.id.clone(), session: None });
     };
     let user = catalog.get::<User>(&format!("{}/{name}", key.account))?;
     Ok(user.map_or_else(
@@ -173,18 +200,7 @@ pub fn caller_of(catalog: &Catalog, key: &AccessKey) -> Result<Caller, CatalogEr
             arn: user.arn(),
             user_id: user.id.clone(),
             access_key: key.id.clone(),
+            session: None,
         },
     ))
-}
-
-/// The identity policies of a caller; a document that does not parse any more allows nothing.
-///
-/// # Errors
-/// If the catalog fails.
-pub fn identity_policies(app: &App, caller: &Caller) -> Result<Vec<PolicyDocument>, CatalogError> {
-    let Caller::User { account, name, .. } = caller else { return Ok(Vec::new()) };
-    let user = app.catalog.get::<User>(&format!("{account}/{name}"))?;
-    Ok(user
-        .map(|user| user.policies.values().filter_map(|text| PolicyDocument::parse(text, PolicyKind::Identity).ok()).collect())
-        .unwrap_or_default())
 }

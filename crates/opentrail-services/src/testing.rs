@@ -4,6 +4,7 @@ use crate::app::{App, AuthMode, Settings};
 use crate::call::{Call, Caller};
 use crate::cloudtrail::LookupLimiter;
 use crate::credentials::User;
+use crate::last_used::LastUsed;
 use crate::service::{self, Service};
 use async_trait::async_trait;
 use opentrail_catalog::{Catalog, Changes};
@@ -14,7 +15,6 @@ use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -86,6 +86,7 @@ impl Bench {
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
+            last_used: LastUsed::default(),
         };
         Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), _dir: dir }
     }
@@ -93,7 +94,7 @@ impl Bench {
     /// A call of the root user in us-east-1, now.
     pub fn call(&self) -> Call {
         Call {
-            caller: Caller::Root { account: ACCOUNT.into(), access_key: "AKIAROOT000000000000".into() },
+            caller: Caller::Root { account: ACCOUNT.into(), access_key: "AKIAROOT000000000000".into(), session: None },
             account: ACCOUNT.into(),
             region: "us-east-1".into(),
             source_ip: "192.0.2.1".into(),
@@ -112,14 +113,8 @@ impl Bench {
 
     /// A call of a user that exists and has this policy.
     pub async fn call_of_user(&self, name: &str, policy: Option<Value>) -> Call {
-        let user = User {
-            account: ACCOUNT.into(),
-            name: name.into(),
-            path: "/".into(),
-            id: format!("AIDA{name}"),
-            created: START,
-            policies: policy.map(|policy| ("p".into(), policy.to_string())).into_iter().collect::<BTreeMap<_, _>>(),
-        };
+        let policies = policy.map(|policy| ("p".into(), policy.to_string().into())).into_iter().collect();
+        let user = User { policies, ..User::new(ACCOUNT, name, format!("AIDA{name}"), START) };
         let mut changes = Changes::new();
         changes.put(&user);
         self.app.intake.submit(Vec::new(), changes.encode()).await.expect("submitted");
@@ -129,6 +124,7 @@ impl Bench {
             arn: user.arn(),
             user_id: user.id.clone(),
             access_key: "AKIAUSER000000000000".into(),
+            session: None,
         };
         Call { caller, ..self.call() }
     }

@@ -11,7 +11,7 @@ use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats,
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_services::cloudtrail::LookupLimiter;
-use opentrail_services::{AccessKey, App, AuthMode, Settings};
+use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
@@ -113,6 +113,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         signing_keys: keys.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
+        last_used: LastUsed::default(),
     });
     let (root_key, _) =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;

@@ -5,7 +5,6 @@
 mod get_caller_identity;
 
 use crate::handler;
-use crate::recording::lower_cased;
 use crate::service::{Operation, Service};
 
 pub static SERVICE: Service = Service {
@@ -22,12 +21,9 @@ pub static SERVICE: Service = Service {
 };
 
 const OPERATIONS: &[Operation] = &[Operation {
-    name: "GetCallerIdentity",
     read_only: true,
-    resource: |_, _, _| "*".into(),
-    parameters: lower_cased,
     authorised: false,
-    handler: handler!(get_caller_identity::get_caller_identity),
+    ..Operation::new("GetCallerIdentity", handler!(get_caller_identity::get_caller_identity))
 }];
 
 const MISSING: &[&str] = &[
