@@ -31,7 +31,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-kms", &["catalog", "eventlog", "model", "policy", "seal"], &[]),
     (
         "opentrail-services",
-        &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "seal", "storage", "wire"],
+        &["catalog", "delivery", "eventlog", "history", "kms", "model", "policy", "query", "seal", "storage", "wire"],
         &[],
     ),
     (
@@ -42,6 +42,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "delivery",
             "eventlog",
             "history",
+            "kms",
             "model",
             "policy",
             "query",

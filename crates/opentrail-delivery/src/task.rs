@@ -10,7 +10,7 @@ use crate::state::{DeliveryState, TrailStatus};
 use opentrail_catalog::{Changes, Entity};
 use opentrail_model::digest::{DigestLogFile, HASH_ALGORITHM};
 use opentrail_model::keys::{Place, unique_part};
-use opentrail_storage::{BucketFault, LogObject, TrailBinding};
+use opentrail_storage::{BucketFault, LogObject};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -167,7 +167,7 @@ async fn put_file(context: &Context, file: &RangeFile, mark: Mark) -> Result<Pen
         content_encoding: Some("gzip"),
         metadata: Vec::new(),
     };
-    context.buckets.put(&TrailBinding::of(trail), object).await?;
+    context.buckets.put(&context.binding(trail)?, object).await?;
     let stats = &context.stats;
     stats.files.fetch_add(1, Ordering::Relaxed);
     stats.records.fetch_add(file.file.records, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use crate::access;
 use crate::aws_managed;
 use crate::context::EncryptionContext;
-use crate::entity::{Alias, Key, KeyState};
+use crate::entity::{Alias, Key};
 use crate::envelope::Envelope;
 use crate::error::KmsError;
 use crate::key_ref::{KeyName, KeyRef};
@@ -133,7 +133,7 @@ impl Kms {
     /// # Errors
     /// If the key cannot be used in its state, or its material is not there.
     pub fn encrypt(&self, key: &Key, context: &EncryptionContext, plaintext: &[u8]) -> Result<Vec<u8>, KmsError> {
-        usable(key)?;
+        key.usable()?;
         let mut blob = Envelope::header_of(key);
         let mut additional = blob.clone();
         context.append_to(&mut additional);
@@ -159,7 +159,7 @@ impl Kms {
     /// [`KmsError::IncorrectKey`] if the envelope names another key, [`KmsError::InvalidCiphertext`], or as
     /// [`Self::encrypt`].
     pub fn decrypt(&self, key: &Key, context: &EncryptionContext, envelope: &Envelope<'_>) -> Result<Decrypted, KmsError> {
-        usable(key)?;
+        key.usable()?;
         if envelope.key_arn != key.arn() {
             return Err(KmsError::IncorrectKey);
         }
@@ -185,15 +185,5 @@ impl Kms {
         context: &EncryptionContext,
     ) -> Result<(), KmsError> {
         access::permit_service(key, caller, action, access::condition_keys(RequestContext::new(), key, Some(context)))
-    }
-}
-
-/// # Errors
-/// If the key cannot encrypt or decrypt in its state.
-pub(crate) fn usable(key: &Key) -> Result<(), KmsError> {
-    match key.state {
-        KeyState::Enabled => Ok(()),
-        KeyState::Disabled => Err(KmsError::Disabled(key.arn())),
-        KeyState::PendingDeletion { .. } => Err(KmsError::InvalidState(format!("{} is pending deletion.", key.arn()))),
     }
 }

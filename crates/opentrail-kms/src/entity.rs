@@ -1,5 +1,6 @@
 //! What the catalog keeps of keys.
 
+use crate::error::KmsError;
 use opentrail_catalog::Entity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,6 +81,16 @@ impl Key {
     /// The material that encrypts.
     pub fn newest(&self) -> &Material {
         self.materials.last().expect("a key is made with material and never loses its newest")
+    }
+
+    /// # Errors
+    /// If the key cannot encrypt or decrypt in its state.
+    pub fn usable(&self) -> Result<(), KmsError> {
+        match self.state {
+            KeyState::Enabled => Ok(()),
+            KeyState::Disabled => Err(KmsError::Disabled(self.arn())),
+            KeyState::PendingDeletion { .. } => Err(KmsError::InvalidState(format!("{} is pending deletion.", self.arn()))),
+        }
     }
 
     /// `KeyState` as the API has it.

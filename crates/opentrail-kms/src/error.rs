@@ -55,6 +55,14 @@ impl KmsError {
         }
     }
 
+    /// The error code that records have.
+    pub fn recorded_code(&self) -> &'static str {
+        match self {
+            Self::AccessDenied(_) => "AccessDenied",
+            other => other.code(),
+        }
+    }
+
     /// Whether the fault is ours; its text is for the log then, not for the caller.
     pub fn is_internal(&self) -> bool {
         self.code() == "KMSInternalException"

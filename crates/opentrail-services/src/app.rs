@@ -6,6 +6,7 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
+use opentrail_kms::Kms;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -39,6 +40,7 @@ pub struct App {
     pub intake: Intake,
     /// Seals secrets before they are kept.
     pub seal: Arc<Seal>,
+    pub kms: Kms,
     pub history: History,
     /// The embedded S3 store.
     pub store: EmbeddedStore,

@@ -21,6 +21,7 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+pub mod kms;
 mod last_used;
 mod recording;
 mod regions;
@@ -41,4 +42,4 @@ pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, r
 pub use session::Session;
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &kms::SERVICE, &sts::SERVICE];

@@ -11,6 +11,7 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
+use opentrail_kms::Kms;
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -31,6 +32,10 @@ pub(crate) struct FakeBuckets {
 
 #[async_trait]
 impl LogBuckets for FakeBuckets {
+    fn takes_keys(&self) -> bool {
+        true
+    }
+
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
         self.checked.lock().expect("no panic").push(trail.clone());
         match trail.bucket.split('-').next() {
@@ -70,6 +75,7 @@ impl Bench {
         let (sink, history) = opentrail_history::open(HistoryConfig::new(dir.path().join("history"))).expect("history");
         let buckets = Arc::new(FakeBuckets::default());
         let seal = Arc::new(Seal::ephemeral());
+        let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -77,11 +83,12 @@ impl Bench {
                 auth_mode: AuthMode::Enforce,
                 lookup_rate,
             },
-            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
+            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             catalog,
             intake,
             seal,
+            kms,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             derived_keys: SigningKeyCache::new(),

@@ -137,6 +137,9 @@ pub struct Upload {
     pub headers: ObjectHeaders,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// The KMS key's data key that its parts are encrypted with; `None` if the store itself encrypts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<KmsEncryption>,
 }
 
 impl Upload {

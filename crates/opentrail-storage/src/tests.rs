@@ -3,6 +3,7 @@ use crate::listing::list;
 use futures::StreamExt;
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
+use opentrail_kms::Kms;
 use opentrail_seal::{DerivingKey, Seal};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,10 @@ impl Harness {
         let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("the log opens");
         let store = EmbeddedStore::open(dir.path(), catalog, Arc::clone(&SEAL)).expect("the store opens");
         Self { dir, store, intake: Intake::new(log, Arc::new(SystemClock)) }
+    }
+
+    fn kms(&self) -> Kms {
+        Kms::new(&self.dir.path().join("keys"), self.store.catalog.clone(), Arc::clone(&SEAL))
     }
 
     async fn submit(&self, staged: Staged) {
@@ -208,6 +213,7 @@ async fn parts_become_an_object_with_the_multipart_etag() {
         initiator: "arn".into(),
         headers: ObjectHeaders::default(),
         checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
+        encryption: None,
     };
     let lock = harness.store.lock_object("b", "k").await;
     harness.submit(harness.store.stage_upload(&lock, &upload).expect("staged")).await;
@@ -254,6 +260,7 @@ fn trail(bucket: &str, prefix: Option<&str>) -> TrailBinding {
         home_region: "eu-west-1".into(),
         bucket: bucket.into(),
         key_prefix: prefix.map(Into::into),
+        kms_key: None,
     }
 }
 
@@ -262,7 +269,7 @@ async fn trails_write_where_the_bucket_policy_lets_them() {
     let harness = Harness::new();
     harness.bucket("logs", Some(TRAIL_POLICY)).await;
     harness.bucket("closed", None).await;
-    let buckets = EmbeddedLogBuckets::new(harness.store.clone(), harness.intake.clone());
+    let buckets = EmbeddedLogBuckets::new(harness.store.clone(), harness.intake.clone(), harness.kms());
     assert_eq!(buckets.check(&trail("logs", Some("p"))).await, Ok(()));
     assert!(harness.store.object("logs", "p/AWSLogs/123456789012/CloudTrail/").expect("get").is_some());
     assert!(harness.store.object("logs", "p/AWSLogs/123456789012/CloudTrail-Digest/").expect("get").is_some());

@@ -2,7 +2,7 @@
 
 mod protection;
 
-pub use protection::{Passphrase, SealConfig, SealKms};
+pub use protection::{Passphrase, SealConfig, SealKms, TlsConfig};
 
 use anyhow::{Context, bail};
 use opentrail_model::{arn, regions};
@@ -27,6 +27,7 @@ pub struct Config {
     pub log_retention: Duration,
     pub remote_s3: Option<RemoteS3>,
     pub seal: SealConfig,
+    pub tls: TlsConfig,
 }
 
 /// The S3-compatible store trails deliver to instead of the embedded one.
@@ -55,6 +56,7 @@ impl Default for Config {
             log_retention: Duration::from_secs(7 * 86_400),
             remote_s3: None,
             seal: SealConfig::default(),
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -338,6 +340,7 @@ impl Config {
         if self.remote_s3.as_ref().is_some_and(|remote| remote.endpoint.is_empty()) {
             bail!("remote.s3 needs remote.s3.endpoint");
         }
+        self.tls.files()?;
         self.seal.validate()
     }
 }

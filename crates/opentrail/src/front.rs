@@ -6,6 +6,7 @@
 
 use crate::metrics;
 use crate::server::Server;
+use crate::tls::TlsFacts;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -26,7 +27,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(60);
 pub type Answer = Response<s3s::Body>;
 
 /// Answers one request.
-pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+pub async fn answer(server: Arc<Server>, peer: SocketAddr, tls: Option<TlsFacts>, request: Request<Incoming>) -> Answer {
     if let Some(own) = metrics::answer(&server, &request) {
         return own;
     }
@@ -38,7 +39,7 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         // A REST service that is not here.
         detected.protocol = Protocol::RestJson;
     }
-    let call = call_of(&server, peer, &head, &detected);
+    let call = Call { tls, ..call_of(&server, peer, &head, &detected) };
     if detected.protocol == Protocol::S3 {
         let request = Request::from_parts(head, s3s::Body::from(body));
         return opentrail_services::s3::serve(&server.s3, call, request).await;

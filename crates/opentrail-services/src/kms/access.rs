@@ -4,6 +4,7 @@ use super::table::document;
 use crate::app::{App, catalog_failure};
 use crate::authorisation::{Question, Standing};
 use crate::call::Call;
+use opentrail_catalog::Catalog;
 use opentrail_kms::{EncryptionContext, Key, KmsError, condition_keys};
 use opentrail_policy::Decision;
 use opentrail_wire::ApiError;
@@ -22,14 +23,14 @@ pub enum Via {
 /// # Errors
 /// [`KmsError::AccessDenied`] in IAM's words, or if the catalog fails.
 pub fn permit_via(
-    app: &App,
+    catalog: &Catalog,
     call: &Call,
     via: Via,
     key: &Key,
     action: &str,
     encryption: Option<&EncryptionContext>,
 ) -> Result<(), KmsError> {
-    let standing = Standing::of(&app.catalog, &call.caller)?;
+    let standing = Standing::of(catalog, &call.caller)?;
     let caller_account = call.caller.account().unwrap_or_default();
     let mut context = standing.context(call.policy_context()).with("kms:CallerAccount", caller_account);
     if let Via::Service(service) = via {
@@ -53,7 +54,7 @@ pub fn permit_via(
 
 /// Refuses a policy that its author could not change again.
 pub(super) fn check_lockout(app: &App, call: &Call, key: &Key) -> Result<(), ApiError> {
-    match permit_via(app, call, Via::None, key, "kms:PutKeyPolicy", None) {
+    match permit_via(&app.catalog, call, Via::None, key, "kms:PutKeyPolicy", None) {
         Ok(()) => Ok(()),
         Err(KmsError::Catalog(error)) => Err(catalog_failure(&error)),
         Err(_) => Err(ApiError::new(

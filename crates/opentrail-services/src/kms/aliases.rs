@@ -38,7 +38,9 @@ impl AliasRequest {
             return Err(constraint("aliasName", &format!("have length less than or equal to {MAX_ALIAS_CHARS}")));
         }
         if !name.starts_with("alias/") || name == "alias/" {
-            return Err(validation("Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"));
+            return Err(validation(
+                "Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
+            ));
         }
         if name.starts_with(AWS_ALIAS_PREFIX) {
             return Err(ApiError::new("NotAuthorizedException", "").with_status(400));
@@ -56,7 +58,7 @@ impl AliasRequest {
         if key.account != call.account || key.manager == KeyManager::Aws {
             return Err(validation("Alias must refer to a customer managed key of this account."));
         }
-        permit_via(app, call, Via::None, &key, action, None).map_err(keys::fault)?;
+        permit_via(&app.catalog, call, Via::None, &key, action, None).map_err(keys::fault)?;
         keys::not_pending_deletion(&key)?;
         Ok(key)
     }
@@ -79,13 +81,7 @@ fn changed(alias: &Alias, key: &Key, changes: Changes, lock: NamedLock) -> Reply
         arn: Some(alias.arn()),
         arn_prefix: None,
     };
-    Reply {
-        output: Value::Null,
-        changes,
-        lock: Some(lock),
-        resources: vec![named, keys::resource(key)],
-        ..Reply::default()
-    }
+    Reply { output: Value::Null, changes, lock: Some(lock), resources: vec![named, keys::resource(key)], ..Reply::default() }
 }
 
 /// # Errors
@@ -121,7 +117,7 @@ pub async fn update_alias(app: &Arc<App>, call: &Call, input: AliasRequest) -> R
     let alias = stored(app, call, name)?.ok_or_else(|| missing(call, name))?;
     let earlier = app.catalog.get::<Key>(&Key::key_of(&call.account, &call.region, &alias.key_id));
     if let Some(earlier) = earlier.map_err(|error| catalog_failure(&error))? {
-        permit_via(app, call, Via::None, &earlier, "kms:UpdateAlias", None).map_err(keys::fault)?;
+        permit_via(&app.catalog, call, Via::None, &earlier, "kms:UpdateAlias", None).map_err(keys::fault)?;
     }
     let alias = Alias { key_id: key.id.clone(), updated_ms: keys::now_ms(call), ..Alias::clone(&alias) };
     let mut changes = Changes::new();
@@ -136,7 +132,7 @@ pub async fn delete_alias(app: &Arc<App>, call: &Call, input: AliasRequest) -> R
     let lock = app.kms.lock(&call.account, &call.region).await;
     let alias = stored(app, call, name)?.ok_or_else(|| missing(call, name))?;
     let key = keys::find(app, call, Some(&alias.key_id))?;
-    permit_via(app, call, Via::None, &key, "kms:DeleteAlias", None).map_err(keys::fault)?;
+    permit_via(&app.catalog, call, Via::None, &key, "kms:DeleteAlias", None).map_err(keys::fault)?;
     let mut changes = Changes::new();
     changes.delete::<Alias>(&alias.key());
     Ok(changed(&alias, &key, changes, lock))

@@ -24,8 +24,22 @@ const MAX_DESCRIPTION_CHARS: usize = 8192;
 const MAX_KEYS: usize = 100_000;
 
 const KEY_SPECS: &[&str] = &[
-    "RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1",
-    "ECC_NIST_EDWARDS25519", "HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512", "SM2", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87",
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "ECC_NIST_P256",
+    "ECC_NIST_P384",
+    "ECC_NIST_P521",
+    "ECC_SECG_P256K1",
+    "ECC_NIST_EDWARDS25519",
+    "HMAC_224",
+    "HMAC_256",
+    "HMAC_384",
+    "HMAC_512",
+    "SM2",
+    "ML_DSA_44",
+    "ML_DSA_65",
+    "ML_DSA_87",
 ];
 const KEY_USAGES: &[&str] = &["SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
 const ORIGINS: &[&str] = &["EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
@@ -93,13 +107,7 @@ pub async fn create_key(app: &Arc<App>, call: &Call, input: CreateKeyRequest) ->
     let output = json!({"KeyMetadata": metadata(&key)});
     let mut elements = lower_first(output.clone());
     elements["keyMetadata"]["creationDate"] = recorded(call.now).into();
-    Ok(Reply {
-        output,
-        changes,
-        response_elements: Some(elements),
-        resources: vec![keys::resource(&key)],
-        ..Reply::default()
-    })
+    Ok(Reply { output, changes, response_elements: Some(elements), resources: vec![keys::resource(&key)], ..Reply::default() })
 }
 
 /// # Errors

@@ -45,10 +45,9 @@ impl DataKeyRequest {
 /// The answer to a request that was only to be tried.
 pub fn dry_run(wanted: Option<bool>) -> Result<(), ApiError> {
     match wanted {
-        Some(true) => Err(ApiError::new(
-            "DryRunOperationException",
-            "The request would have succeeded, but the DryRun option is set.",
-        )),
+        Some(true) => {
+            Err(ApiError::new("DryRunOperationException", "The request would have succeeded, but the DryRun option is set."))
+        }
         _ => Ok(()),
     }
 }
@@ -80,11 +79,7 @@ pub async fn generate_data_key(app: &Arc<App>, call: &Call, input: DataKeyReques
 
 /// # Errors
 /// As [`generate_data_key`].
-pub async fn generate_data_key_without_plaintext(
-    app: &Arc<App>,
-    call: &Call,
-    input: DataKeyRequest,
-) -> Result<Reply, ApiError> {
+pub async fn generate_data_key_without_plaintext(app: &Arc<App>, call: &Call, input: DataKeyRequest) -> Result<Reply, ApiError> {
     let (key, made) = generate(app, call, input)?;
     Ok(keys::about(&key, output(&key, &made)))
 }

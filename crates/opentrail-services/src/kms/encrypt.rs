@@ -51,7 +51,6 @@ pub async fn encrypt(app: &Arc<App>, call: &Call, input: EncryptRequest) -> Resu
     let key = keys::find(app, call, input.key_id.as_deref())?;
     let blob = app.kms.encrypt(&key, &context, &plaintext).map_err(keys::fault)?;
     dry_run(input.dry_run)?;
-    let output =
-        json!({"CiphertextBlob": encoded(&blob), "KeyId": key.arn(), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"});
+    let output = json!({"CiphertextBlob": encoded(&blob), "KeyId": key.arn(), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"});
     Ok(keys::about(&key, output))
 }

@@ -46,11 +46,7 @@ pub struct ScheduleKeyDeletionRequest {
 
 /// # Errors
 /// `ValidationException` for a window outside 7 to 30 days, `KMSInvalidStateException` if it is scheduled already.
-pub async fn schedule_key_deletion(
-    app: &Arc<App>,
-    call: &Call,
-    input: ScheduleKeyDeletionRequest,
-) -> Result<Reply, ApiError> {
+pub async fn schedule_key_deletion(app: &Arc<App>, call: &Call, input: ScheduleKeyDeletionRequest) -> Result<Reply, ApiError> {
     let days = input.pending_window_in_days.unwrap_or(*WINDOW_DAYS.end());
     if !WINDOW_DAYS.contains(&days) {
         return Err(constraint("pendingWindowInDays", "have value between 7 and 30"));
@@ -92,11 +88,7 @@ pub struct UpdateKeyDescriptionRequest {
 
 /// # Errors
 /// `ValidationException`, `KMSInvalidStateException`.
-pub async fn update_key_description(
-    app: &Arc<App>,
-    call: &Call,
-    input: UpdateKeyDescriptionRequest,
-) -> Result<Reply, ApiError> {
+pub async fn update_key_description(app: &Arc<App>, call: &Call, input: UpdateKeyDescriptionRequest) -> Result<Reply, ApiError> {
     keys::required("description", input.description.as_deref())?;
     let description = checked_description(input.description)?;
     let (key, lock) = keys::changeable(app, call, input.key_id.as_deref()).await?;

@@ -91,9 +91,7 @@ pub async fn changeable(app: &App, call: &Call, key_id: Option<&str>) -> Result<
 /// `KMSInvalidStateException` for a key that is to be deleted.
 pub fn not_pending_deletion(key: &Key) -> Result<(), ApiError> {
     match key.state {
-        KeyState::PendingDeletion { .. } => {
-            Err(fault(KmsError::InvalidState(format!("{} is pending deletion.", key.arn()))))
-        }
+        KeyState::PendingDeletion { .. } => Err(fault(KmsError::InvalidState(format!("{} is pending deletion.", key.arn())))),
         _ => Ok(()),
     }
 }
@@ -111,12 +109,7 @@ pub fn about(key: &Key, output: Value) -> Reply {
 }
 
 pub fn resource(key: &Key) -> Resource {
-    Resource {
-        account: Some(key.account.clone()),
-        kind: Some("AWS::KMS::Key".into()),
-        arn: Some(key.arn()),
-        arn_prefix: None,
-    }
+    Resource { account: Some(key.account.clone()), kind: Some("AWS::KMS::Key".into()), arn: Some(key.arn()), arn_prefix: None }
 }
 
 /// `KeyMetadata`.

@@ -46,9 +46,8 @@ pub async fn re_encrypt(app: &Arc<App>, call: &Call, input: ReEncryptRequest) ->
     let destination = input.destination_key_id.as_deref();
     keys::required("destinationKeyId", destination)?;
     let destination = keys::find(app, call, destination)?;
-    permit_via(app, call, Via::None, &destination, "kms:ReEncryptTo", Some(&context)).map_err(keys::fault)?;
-    let (source, decrypted) =
-        opened(app, call, &blob, input.source_key_id.as_deref(), &input.source_encryption_context)?;
+    permit_via(&app.catalog, call, Via::None, &destination, "kms:ReEncryptTo", Some(&context)).map_err(keys::fault)?;
+    let (source, decrypted) = opened(app, call, &blob, input.source_key_id.as_deref(), &input.source_encryption_context)?;
     let blob = app.kms.encrypt(&destination, &context, &decrypted.plaintext).map_err(keys::fault)?;
     dry_run(input.dry_run)?;
     let output = json!({

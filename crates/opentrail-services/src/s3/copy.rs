@@ -1,10 +1,10 @@
 //! Copying objects, whole or as parts.
 
 use super::S3Context;
-use super::bucket::timestamp;
+use super::bucket::{existing, timestamp};
 use super::exchange::Exchange;
 use super::object::{self, ReadConditions, etag, set_checksum};
-use super::{fault, multipart};
+use super::{encryption, fault, multipart};
 use futures::StreamExt;
 use opentrail_storage::{Blob, BlobKey, ChecksumAlgorithm, ChecksumType as StoredType, MAX_BLOB_BYTES, Object, OpenObject};
 use s3s::dto::*;
@@ -65,7 +65,8 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     let input = req.input;
     let from = source(&input.copy_source)?;
     let replaces = input.metadata_directive.as_ref().is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-    if from.bucket == input.bucket && from.key == input.key && !replaces {
+    let encrypts = exchange.header("x-amz-server-side-encryption").is_some();
+    if from.bucket == input.bucket && from.key == input.key && !replaces && !encrypts {
         return Err(fault::invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
         ));
@@ -76,12 +77,14 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
         if_modified_since: input.copy_source_if_modified_since.as_ref(),
         if_unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
     };
-    let open = open(context, &from, &conditions)?;
+    let mut open = open(context, &from, &conditions)?;
+    encryption::unlock(context, &exchange, &mut open).await?;
+    let key = encryption::key_for(context, &exchange, &*existing(&exchange)?, &input.key).await?;
     let headers = if replaces { object::headers(&exchange, input.metadata.as_ref())? } else { open.object.headers.clone() };
     let algorithm = checksum_algorithm(input.checksum_algorithm.as_ref())?
         .or_else(|| open.object.checksum.as_ref().map(|checksum| checksum.algorithm));
     let size = open.object.size;
-    let blob = copy_bytes(context, open, 0..size, algorithm).await?;
+    let blob = copy_bytes(context, open, 0..size, algorithm, &key).await?;
     let copied = Object {
         bucket: input.bucket.clone(),
         key: input.key.clone(),
@@ -95,6 +98,7 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     let lock = context.store.lock_object(&input.bucket, &input.key).await;
     let staged = context.store.stage_put(&lock, &copied).inspect_err(|_| context.store.discard([&blob.id]));
     exchange.commit(staged.map_err(fault::of_store)?, &[blob.id], Value::Null).await?;
+    encryption::show(&exchange, &copied);
     let mut result = CopyObjectResult {
         e_tag: Some(etag(&copied)),
         last_modified: Some(timestamp(copied.last_modified_ms)),
@@ -127,7 +131,9 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartCopyInput>) -> S
         if_modified_since: input.copy_source_if_modified_since.as_ref(),
         if_unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
     };
-    let open = open(context, &from, &conditions)?;
+    let mut open = open(context, &from, &conditions)?;
+    encryption::unlock(context, &exchange, &mut open).await?;
+    let key = encryption::key_of_upload(context, &exchange, upload.encryption.as_ref()).await?;
     let range = match input.copy_source_range.as_deref() {
         None => 0..open.object.size,
         Some(text) => {
@@ -138,8 +144,9 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartCopyInput>) -> S
         }
     };
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
-    let blob = copy_bytes(context, open, range, algorithm).await?;
+    let blob = copy_bytes(context, open, range, algorithm, &key).await?;
     multipart::store_part(context, &exchange, &upload, number, &blob).await?;
+    encryption::show_key(&exchange, &key);
     let mut result = CopyPartResult {
         e_tag: Some(ETag::Strong(blob.etag())),
         last_modified: Some(timestamp(exchange.now_ms())),

@@ -12,7 +12,7 @@
 //! `s3s` knows HTTP, XML and signatures; everything that decides is here. Every call leaves exactly one event of its own
 //! (DeleteObjects one more per key), which is durable before the answer leaves; if it cannot be recorded the answer is 503.
 //!
-//! Does not promise: versions, encryption, object lock, tags of objects, ACLs other than the owner's. Requests for these are
+//! Does not promise: versions, object lock, tags of objects, ACLs other than the owner's. Requests for these are
 //! refused, never ignored.
 
 mod operation;
@@ -30,6 +30,7 @@ mod handler;
 
 mod bucket;
 mod copy;
+mod encryption;
 mod listing;
 mod multipart;
 mod object;
@@ -43,6 +44,7 @@ mod coverage;
 mod fault;
 
 pub use coverage::{Coverage, coverage};
+pub use encryption::BucketKeys;
 
 use crate::app::{App, AuthMode};
 use crate::call::Call;
@@ -51,6 +53,7 @@ use futures::FutureExt;
 use http::{Request, Response};
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::Intake;
+use opentrail_kms::Kms;
 use opentrail_storage::EmbeddedStore;
 use s3s::Body;
 use s3s::host::MultiDomain;
@@ -64,6 +67,8 @@ pub struct S3Context {
     pub catalog: Catalog,
     pub intake: Intake,
     pub store: EmbeddedStore,
+    pub kms: Kms,
+    pub bucket_keys: Arc<BucketKeys>,
     /// The default account: whose calls are recorded when nothing tells another.
     pub account_id: String,
     pub auth_mode: AuthMode,
@@ -77,6 +82,8 @@ impl S3Context {
             catalog: app.catalog.clone(),
             intake: app.intake.clone(),
             store: app.store.clone(),
+            kms: app.kms.clone(),
+            bucket_keys: Arc::default(),
             account_id: app.settings.account_id.clone(),
             auth_mode: app.settings.auth_mode,
             domains: Vec::new(),

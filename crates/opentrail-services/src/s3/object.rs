@@ -4,7 +4,7 @@ use super::S3Context;
 use super::access;
 use super::bucket::{existing, owner, owners_grants, timestamp};
 use super::exchange::Exchange;
-use super::{fault, record, upload};
+use super::{encryption, fault, record, upload};
 use futures::StreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use opentrail_storage::{Checksum, ChecksumAlgorithm, ChecksumType as StoredType, Object, ObjectHeaders};
@@ -83,7 +83,8 @@ pub async fn put(context: &S3Context, req: S3Request<PutObjectInput>) -> S3Resul
     let exchange = Exchange::of(&req.extensions)?;
     let input = req.input;
     let headers = headers(&exchange, input.metadata.as_ref())?;
-    let received = upload::receive(context, &exchange, input.body, req.trailing_headers, None).await?;
+    let key = encryption::key_for(context, &exchange, &*existing(&exchange)?, &input.key).await?;
+    let received = upload::receive(context, &exchange, input.body, req.trailing_headers, None, &key).await?;
     let blob_ids = [received.blob.id.clone()];
     let object = Object {
         bucket: input.bucket.clone(),
@@ -100,6 +101,7 @@ pub async fn put(context: &S3Context, req: S3Request<PutObjectInput>) -> S3Resul
         .and_then(|()| context.store.stage_put(&lock, &object).map_err(fault::of_store));
     let staged = staged.inspect_err(|_| context.store.discard(&blob_ids))?;
     exchange.commit(staged, &blob_ids, Value::Null).await?;
+    encryption::show(&exchange, &object);
     let mut output = PutObjectOutput { e_tag: Some(etag(&object)), ..PutObjectOutput::default() };
     if let Some((algorithm, value)) = received.checksum {
         set_checksum!(output, algorithm, value);
@@ -255,7 +257,7 @@ pub async fn get(context: &S3Context, req: S3Request<GetObjectInput>) -> S3Resul
     let exchange = Exchange::of(&req.extensions)?;
     let input = &req.input;
     let open = context.store.open_object(&input.bucket, &input.key).map_err(fault::of_store)?;
-    let open = open.ok_or_else(|| missing(&exchange))?;
+    let mut open = open.ok_or_else(|| missing(&exchange))?;
     let object = Arc::clone(&open.object);
     let conditions = ReadConditions {
         if_match: input.if_match.as_ref(),
@@ -265,6 +267,8 @@ pub async fn get(context: &S3Context, req: S3Request<GetObjectInput>) -> S3Resul
     };
     conditions.check(&object)?;
     let (range, partial) = wanted_range(&object, input.range.as_ref(), input.part_number)?;
+    encryption::unlock(context, &exchange, &mut open).await?;
+    encryption::show(&exchange, &object);
     let body = open.read(range.clone()).await.map_err(fault::of_store)?;
     let mut output = GetObjectOutput { body: Some(StreamingBlob::wrap(body)), ..GetObjectOutput::default() };
     describe!(output, &object, range, partial, input);
@@ -285,6 +289,7 @@ pub fn head(context: &S3Context, req: &S3Request<HeadObjectInput>) -> S3Result<S
     };
     conditions.check(&object)?;
     let (range, partial) = wanted_range(&object, input.range.as_ref(), input.part_number)?;
+    encryption::show(&exchange, &object);
     let mut output = HeadObjectOutput::default();
     describe!(output, &object, range, partial, input);
     let status = if partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
