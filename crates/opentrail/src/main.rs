@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod docs_command;
 mod front;
+mod import_command;
 mod keys_command;
 mod metrics;
 mod root_key;
@@ -16,6 +17,7 @@ mod seal_command;
 mod search_command;
 mod server;
 mod tls;
+mod upload;
 mod verify_command;
 
 use anyhow::Context;
@@ -45,6 +47,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Verify(verify_command::VerifyArgs),
     Search(search_command::SearchArgs),
+    Import(import_command::ImportArgs),
     /// Public keys of digest signatures.
     Keys {
         #[command(subcommand)]
@@ -127,6 +130,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Demo(args) => demo::run(args).await,
         Command::Verify(args) => verify_command::run(args).await,
         Command::Search(args) => search_command::run(args).await,
+        Command::Import(args) => import_command::run(args).await,
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
