@@ -45,6 +45,7 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     settings::check_bucket(app, &trail).await?;
     input.settings.refuse_unsupported()?;
     trail.kms_key_id = settings::check_key(app, call, &trail).await?;
+    input.settings.refuse_organization()?;
 
     let lock = trails::lock(app, call).await;
     check_room(app, call, &trail)?;

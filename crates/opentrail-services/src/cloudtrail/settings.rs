@@ -67,7 +67,11 @@ impl GivenSettings {
         if let Some(topic) = filled(&self.sns_topic_name) {
             return Err(refused_topic(topic));
         }
-        self.refuse_log_group()?;
+        self.refuse_log_group()
+    }
+
+    /// Refuses organization trails, which are not here yet. Comes after the checks of the key.
+    pub(super) fn refuse_organization(&self) -> Result<(), ApiError> {
         if self.is_organization_trail == Some(true) {
             return Err(ApiError::new("OrganizationsNotInUseException", "Your account is not a member of an organization."));
         }

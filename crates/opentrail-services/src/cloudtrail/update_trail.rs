@@ -29,6 +29,7 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
     settings::check_bucket(app, &asked).await?;
     input.settings.refuse_unsupported()?;
     let key = settings::check_key(app, call, &asked).await?;
+    input.settings.refuse_organization()?;
 
     let lock = trails::lock(app, call).await;
     let mut trail = updated(app, call, given, &input.settings)?;

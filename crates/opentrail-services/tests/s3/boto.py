@@ -86,7 +86,7 @@ for algorithm in ("CRC32", "SHA1", "SHA256"):
     assert s3.head_object(Bucket="first", Key="sum", ChecksumMode="ENABLED")["Checksum" + algorithm]
 refused(s3.put_object, "BadDigest", Bucket="first", Key="sum", Body=b"abc", ChecksumCRC32="AAAAAA==")
 refused(s3.put_object, "BadDigest", Bucket="first", Key="sum", Body=b"abc", ContentMD5="1B2M2Y8AsgTpgAmY7PhCfg==")
-for setting in ({"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms"}, {"Tagging": "a=b"},
+for setting in ({"ServerSideEncryption": "aws:kms:dsse"}, {"Tagging": "a=b"},
                 {"ObjectLockMode": "GOVERNANCE"}, {"WebsiteRedirectLocation": "/x"}):
     refused(s3.put_object, "NotImplemented", Bucket="first", Key="k", Body=b"", **setting)
 refused(s3.put_object, "InvalidStorageClass", Bucket="first", Key="k", Body=b"", StorageClass="GLACIER")
