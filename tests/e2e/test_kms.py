@@ -57,7 +57,7 @@ def test_a_key_from_the_command_line(shared, tmp_path):
     assert (base64.b64decode(opened["Plaintext"]), opened["KeyId"]) == (b"secret", key["Arn"])
     refused = shared.run_aws("kms", "decrypt", "--ciphertext-blob", f"fileb://{blob}",
                              "--encryption-context", "Purpose=test")
-    assert refused.returncode == 254 and "InvalidCiphertextException" in refused.stderr
+    assert refused.returncode != 0 and "InvalidCiphertextException" in refused.stderr
 
     record = shared.recorded("Encrypt", lambda r: r["requestParameters"]["keyId"] == "alias/cli")
     assert record["requestParameters"] == {

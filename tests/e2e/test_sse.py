@@ -109,6 +109,24 @@ def test_multipart_and_bucket_keys(shared):
     assert code(s3.get_object, Bucket="parts", Key="small-0")[0] == "KMS.DisabledException", "even while it is cached"
 
 
+def test_the_bucket_default(shared):
+    s3, kms = shared.client("s3"), shared.client("kms")
+    s3.create_bucket(Bucket="defaulted")
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    s3.put_bucket_encryption(Bucket="defaulted", ServerSideEncryptionConfiguration={"Rules": [{
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": arn}, "BucketKeyEnabled": True}]})
+    put = s3.put_object(Bucket="defaulted", Key="k", Body=b"x")
+    assert put["SSEKMSKeyId"] == arn and put["BucketKeyEnabled"]
+    assert s3.get_object(Bucket="defaulted", Key="k")["Body"].read() == b"x"
+    assert s3.put_object(Bucket="defaulted", Key="p", Body=b"x", ServerSideEncryption="AES256")["ServerSideEncryption"] == "AES256"
+    shared.aws("s3api", "put-bucket-versioning", "--bucket", "defaulted", "--versioning-configuration", "Status=Enabled")
+    first = s3.put_object(Bucket="defaulted", Key="v", Body=b"1")["VersionId"]
+    s3.put_object(Bucket="defaulted", Key="v", Body=b"2")
+    assert s3.get_object(Bucket="defaulted", Key="v", VersionId=first)["Body"].read() == b"1"
+    s3.delete_bucket_encryption(Bucket="defaulted")
+    assert s3.put_object(Bucket="defaulted", Key="q", Body=b"x")["ServerSideEncryption"] == "AES256"
+
+
 def test_altered_blobs_are_not_given_out(make_server):
     server = make_server().start()
     s3 = server.client("s3")

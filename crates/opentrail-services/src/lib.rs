@@ -23,6 +23,7 @@ mod dates;
 pub mod iam;
 pub mod kms;
 mod last_used;
+mod mfa;
 pub mod opentrail;
 mod query_protocol;
 mod recording;

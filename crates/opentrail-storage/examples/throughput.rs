@@ -6,8 +6,7 @@ use futures::StreamExt;
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
 use opentrail_seal::Seal;
-use opentrail_storage::{BlobKey, Bucket, ChecksumAlgorithm, EmbeddedStore, Object, ObjectHeaders, Staged};
-use std::collections::BTreeMap;
+use opentrail_storage::{BlobKey, Bucket, ChecksumAlgorithm, EmbeddedStore, Object, Staged};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,14 +33,7 @@ async fn measure(dir: &Path, megabytes: usize, rounds: usize) -> Result<(), Fail
     let intake = Intake::new(log, Arc::new(SystemClock));
     let store = EmbeddedStore::open(dir, catalog, Arc::new(Seal::ephemeral()))?;
     let mut staged = Staged::default();
-    staged.changes.put(&Bucket {
-        name: "bench".into(),
-        account: "123456789012".into(),
-        region: "us-east-1".into(),
-        created_ms: 0,
-        policy: None,
-        tags: BTreeMap::new(),
-    });
+    staged.changes.put(&Bucket::new("bench", "123456789012", "us-east-1", 0));
     intake.submit(Vec::new(), staged.changes.encode()).await?;
     println!("{megabytes} MB, megabytes a second of processor time (of wall time)\n");
     println!("| round | write, plain | write, encrypted | loss | read, plain | read, encrypted | loss |");
@@ -82,21 +74,19 @@ async fn one(
     let blob = writer.finish().await?;
     let written = (cpu()? - began.0, began.1.elapsed());
     let lock = store.lock_object("bench", "object").await;
-    let object = Object {
+    let mut object = Object {
         bucket: "bench".into(),
         key: "object".into(),
         blobs: vec![blob.reference()],
         size: blob.size,
         etag: blob.etag(),
-        last_modified_ms: 0,
-        headers: ObjectHeaders::default(),
-        checksum: None,
+        ..Object::default()
     };
-    let staged = store.stage_put(&lock, &object)?;
+    let staged = store.stage_put(&lock, &mut object, "ObjectCreated:Put")?;
     intake.submit(Vec::new(), staged.changes.encode()).await?;
     store.discard(&staged.dropped);
     let began = (cpu()?, Instant::now());
-    let open = store.open_object("bench", "object")?.ok_or("the object is gone")?;
+    let open = store.open_version("bench", "object", None)?.ok_or("the object is gone")?;
     let mut bytes = open.read(0..blob.size).await?;
     while let Some(chunk) = bytes.next().await {
         std::hint::black_box(chunk?);

@@ -6,13 +6,14 @@ use crate::entity::{BlobEncryption, Bucket, KmsEncryption, Object, ObjectHeaders
 use crate::error::StoreError;
 use crate::log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};
 use crate::service_record::{DELIVERER, DELIVERY_ACL, ServiceCall};
+use crate::settings::{DefaultEncryption, EncryptionAlgorithm};
 use crate::store::EmbeddedStore;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use opentrail_eventlog::{Event, Intake, LogError, LogErrorKind};
-use opentrail_kms::{EncryptionContext, KeyUse, Kms, KmsError, ServiceCaller};
+use opentrail_kms::{EncryptionContext, KeyRef, KeyUse, Kms, KmsError, ServiceCaller, aws_managed_key};
 use opentrail_model::identity::UserIdentity;
 use opentrail_model::keys::probe_key;
 use opentrail_policy::{Policies, PolicyDocument, PolicyKind, Principal, Request, RequestContext, decide};
@@ -39,11 +40,16 @@ impl EmbeddedLogBuckets {
 
     /// A data key for one file. A refusal is recorded.
     async fn encryption(&self, trail: &TrailBinding, bucket: &Bucket, object_key: &str) -> Result<Encryption, BucketFault> {
-        let Some(arn) = &trail.kms_key else { return Ok(Encryption { key: BlobKey::OfStore, events: Vec::new() }) };
-        let key = self.kms.find_arn(arn).map_err(|error| key_fault(&error))?;
-        let context = EncryptionContext::default()
-            .with("aws:cloudtrail:arn", trail.trail_arn.as_str())
-            .with("aws:s3:arn", format!("arn:aws:s3:::{}/{object_key}", bucket.name));
+        let mut context = EncryptionContext::default().with("aws:s3:arn", format!("arn:aws:s3:::{}/{object_key}", bucket.name));
+        let key = match (&trail.kms_key, default_key(bucket)) {
+            (Some(arn), _) => {
+                context = context.with("aws:cloudtrail:arn", trail.trail_arn.as_str());
+                self.kms.find_arn(arn)
+            }
+            (None, Some(name)) => name.and_then(|name| self.kms.find(&name)),
+            (None, None) => return Ok(Encryption { key: BlobKey::OfStore, events: Vec::new() }),
+        };
+        let key = key.map_err(|error| key_fault(&error))?;
         let caller = ServiceCaller {
             service: DELIVERER.into(),
             source_arn: trail.trail_arn.clone(),
@@ -125,7 +131,7 @@ impl EmbeddedLogBuckets {
         };
         let blob = self.write_blob(&object.body, &encryption.key).await.map_err(|error| store_fault(&error))?;
         let lock = self.store.lock_object(&bucket.name, &object.key).await;
-        let entity = Object {
+        let mut entity = Object {
             bucket: bucket.name.clone(),
             key: object.key.clone(),
             blobs: vec![blob.reference()],
@@ -138,10 +144,12 @@ impl EmbeddedLogBuckets {
                 user_metadata: object.metadata.iter().cloned().collect(),
                 ..ObjectHeaders::default()
             },
-            checksum: None,
+            ..Object::default()
         };
-        let staged = self.store.stage_put(&lock, &entity).inspect_err(|_| self.store.discard([&blob.id]));
-        let staged = staged.map_err(|error| store_fault(&error))?;
+        let staged =
+            self.store.stage_put(&lock, &mut entity, "ObjectCreated:Put").inspect_err(|_| self.store.discard([&blob.id]));
+        let mut staged = staged.map_err(|error| store_fault(&error))?;
+        self.store.tell(bucket, &mut staged, &call.cause());
         // A crash before this line leaves an orphan, one after it an object and its event.
         let mut events = encryption.events;
         events.push(call.event(&self.intake));
@@ -218,6 +226,17 @@ fn allow(trail: &TrailBinding, bucket: &Bucket, action: &str, key: Option<&str>)
         Request { principal: &principal, action, resource: &resource, resource_account: &bucket.account, context: &context };
     let policies = Policies { resource: policy.as_ref(), ..Policies::default() };
     if decide(&request, &policies).is_allowed() { Ok(()) } else { Err(BucketFault::new("AccessDenied", "Access Denied")) }
+}
+
+/// The KMS key that the bucket has for objects whose writer says nothing.
+fn default_key(bucket: &Bucket) -> Option<Result<KeyRef, KmsError>> {
+    match &bucket.settings.encryption {
+        Some(DefaultEncryption { algorithm: EncryptionAlgorithm::Kms, kms_key_id, .. }) => Some(match kms_key_id {
+            Some(name) => KeyRef::parse(name, &bucket.account, &bucket.region),
+            None => Ok(aws_managed_key("s3", &bucket.account, &bucket.region)),
+        }),
+        _ => None,
+    }
 }
 
 /// A key that cannot be used, as S3 tells whoever writes under it.

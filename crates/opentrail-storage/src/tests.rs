@@ -6,7 +6,7 @@ use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
 use opentrail_kms::Kms;
 use opentrail_seal::{DerivingKey, Seal};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
@@ -43,14 +43,7 @@ impl Harness {
 
     async fn bucket(&self, name: &str, policy: Option<&str>) {
         let mut staged = Staged::default();
-        staged.changes.put(&Bucket {
-            name: name.into(),
-            account: "123456789012".into(),
-            region: "eu-west-1".into(),
-            created_ms: 0,
-            policy: policy.map(Into::into),
-            tags: BTreeMap::new(),
-        });
+        staged.changes.put(&Bucket { policy: policy.map(Into::into), ..Bucket::new(name, "123456789012", "eu-west-1", 0) });
         self.submit(staged).await;
     }
 
@@ -73,12 +66,12 @@ impl Harness {
 
     async fn put_blob(&self, bucket: &str, key: &str, blob: &Blob) {
         let lock = self.store.lock_object(bucket, key).await;
-        let staged = self.store.stage_put(&lock, &object(bucket, key, blob)).expect("staged");
+        let staged = self.store.stage_put(&lock, &mut object(bucket, key, blob), "ObjectCreated:Put").expect("staged");
         self.submit(staged).await;
     }
 
     async fn read(&self, bucket: &str, key: &str, range: std::ops::Range<u64>) -> Vec<u8> {
-        let open = self.store.open_object(bucket, key).expect("opens").expect("is there");
+        let open = self.store.open_version(bucket, key, None).expect("opens").expect("is there");
         collect(open.read(range).await.expect("reads")).await
     }
 }
@@ -94,9 +87,7 @@ fn object(bucket: &str, key: &str, blob: &Blob) -> Object {
         blobs: vec![blob.reference()],
         size: blob.size,
         etag: blob.etag(),
-        last_modified_ms: 0,
-        headers: ObjectHeaders::default(),
-        checksum: None,
+        ..Object::default()
     }
 }
 
@@ -128,7 +119,7 @@ async fn a_replaced_object_goes_when_its_last_reader_does() {
     let harness = Harness::new();
     harness.bucket("b", None).await;
     harness.put("b", "k", b"old").await;
-    let open = harness.store.open_object("b", "k").expect("opens").expect("there");
+    let open = harness.store.open_version("b", "k", None).expect("opens").expect("there");
     harness.put("b", "k", b"new").await;
     assert_eq!(harness.store.blob_ids().expect("listed").len(), 2);
     assert_eq!(collect(open.read(0..3).await.expect("reads")).await, b"old");
@@ -188,7 +179,7 @@ async fn a_bucket_with_objects_or_uploads_is_not_deleted() {
     assert!(matches!(harness.store.stage_bucket_deletion(&deletion), Err(StoreError::BucketNotEmpty)));
     drop(deletion);
     let lock = harness.store.lock_object("b", "k").await;
-    let staged = harness.store.stage_delete(&lock).expect("staged");
+    let staged = harness.store.stage_delete(&lock, 0, Remover::Request).expect("staged").staged;
     harness.submit(staged).await;
     drop(lock);
     assert!(harness.store.blob_ids().expect("listed").is_empty());
@@ -198,7 +189,10 @@ async fn a_bucket_with_objects_or_uploads_is_not_deleted() {
     drop(deletion);
     let lock = harness.store.lock_object("b", "k").await;
     let blob = harness.blob(b"late").await;
-    assert!(matches!(harness.store.stage_put(&lock, &object("b", "k", &blob)), Err(StoreError::NoSuchBucket)));
+    assert!(matches!(
+        harness.store.stage_put(&lock, &mut object("b", "k", &blob), "ObjectCreated:Put"),
+        Err(StoreError::NoSuchBucket)
+    ));
 }
 
 #[tokio::test]
@@ -214,6 +208,7 @@ async fn parts_become_an_object_with_the_multipart_etag() {
         headers: ObjectHeaders::default(),
         checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
         encryption: None,
+        settings: ObjectSettings::default(),
     };
     let lock = harness.store.lock_object("b", "k").await;
     harness.submit(harness.store.stage_upload(&lock, &upload).expect("staged")).await;
@@ -413,14 +408,5 @@ async fn altered_torn_and_exchanged_bytes_are_noticed() {
 }
 
 fn object_named(key: &str) -> Object {
-    Object {
-        bucket: "b".into(),
-        key: key.into(),
-        blobs: Vec::new(),
-        size: 0,
-        etag: String::new(),
-        last_modified_ms: 0,
-        headers: ObjectHeaders::default(),
-        checksum: None,
-    }
+    Object { bucket: "b".into(), key: key.into(), ..Object::default() }
 }

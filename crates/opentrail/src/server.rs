@@ -17,7 +17,9 @@ use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
-use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
+use opentrail_storage::{
+    EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
+};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -65,6 +67,8 @@ pub struct Running {
     log: EventLog,
     stop_accepting: watch::Sender<bool>,
     stop_history: watch::Sender<bool>,
+    stop_lifecycle: watch::Sender<bool>,
+    lifecycle: tokio::task::JoinHandle<()>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
@@ -161,6 +165,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     let (stop_accepting, stopping) = watch::channel(false);
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, tls.clone(), stopping));
+    let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
+    let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
+    let worker = LifecycleWorker::new(server.app.store.clone(), intake.clone(), worker_config);
+    let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     Ok(Running {
         address,
@@ -170,6 +178,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         log,
         stop_accepting,
         stop_history,
+        stop_lifecycle,
+        lifecycle,
         accepting,
         housekeeping,
         sweeping,
@@ -204,6 +214,10 @@ impl Running {
             tracing::error!(%error, "the listener failed");
         }
         self.housekeeping.abort();
+        self.stop_lifecycle.send_replace(true);
+        if let Err(error) = self.lifecycle.await {
+            tracing::error!(%error, "the lifecycle worker failed");
+        }
         if let Err(error) = self.sweeping.await {
             tracing::error!(%error, "the queues' sweeper failed");
         }

@@ -5,7 +5,7 @@ use super::bucket::{existing, initiator, owner, timestamp};
 use super::exchange::Exchange;
 use super::listing::{Encoding, limit};
 use super::object::{self, checksum_type, etag, set_checksum};
-use super::{copy, encryption, fault, upload};
+use super::{copy, fault, object_encryption, object_settings, upload};
 use opentrail_storage::{Blob, ChecksumAlgorithm as Algorithm, ChecksumType as StoredType, MAX_PARTS, RequestedPart, Upload};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -15,9 +15,10 @@ type Created = S3Result<S3Response<CreateMultipartUploadOutput>>;
 
 pub async fn create(context: &S3Context, req: S3Request<CreateMultipartUploadInput>) -> Created {
     let exchange = Exchange::of(&req.extensions)?;
+    let bucket = existing(&exchange)?;
     let input = req.input;
     let checksum = wanted_checksum(&input)?;
-    let key = encryption::key_for(context, &exchange, &*existing(&exchange)?, &input.key).await?;
+    let key = object_encryption::key_for(context, &exchange, &bucket, &input.key).await?;
     let started = Upload {
         bucket: input.bucket.clone(),
         key: input.key.clone(),
@@ -26,13 +27,14 @@ pub async fn create(context: &S3Context, req: S3Request<CreateMultipartUploadInp
         initiator: initiator(&exchange.call_now().caller),
         headers: object::headers(&exchange, input.metadata.as_ref())?,
         checksum,
-        encryption: encryption::kept(&key),
+        encryption: object_encryption::kept(&key),
+        settings: object_settings::of_headers(&exchange, &bucket)?,
     };
     let lock = context.store.lock_object(&input.bucket, &input.key).await;
     let staged = context.store.stage_upload(&lock, &started).map_err(fault::of_store)?;
     let elements = json!({"uploadId": started.id, "bucket": started.bucket, "key": started.key});
     exchange.commit(staged, &[], elements).await?;
-    encryption::show_key(&exchange, &key);
+    object_encryption::show_key(&exchange, &key);
     Ok(S3Response::new(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
@@ -81,11 +83,12 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartInput>) -> S3Res
     let input = req.input;
     let number = part_number(input.part_number)?;
     let upload = context.store.upload(&input.bucket, &input.key, &input.upload_id).map_err(fault::of_store)?;
+    object_settings::require_digest(&exchange, &*existing(&exchange)?, &upload.settings)?;
     let also = upload.checksum.map(|(algorithm, _)| algorithm);
-    let key = encryption::key_of_upload(context, &exchange, upload.encryption.as_ref()).await?;
+    let key = object_encryption::key_of_upload(context, &exchange, upload.encryption.as_ref()).await?;
     let received = upload::receive(context, &exchange, input.body, req.trailing_headers, also, &key).await?;
     store_part(context, &exchange, &upload, number, &received.blob).await?;
-    encryption::show_key(&exchange, &key);
+    object_encryption::show_key(&exchange, &key);
     let mut output = UploadPartOutput { e_tag: Some(ETag::Strong(received.blob.etag())), ..UploadPartOutput::default() };
     if let Some((algorithm, value)) = received.checksum {
         set_checksum!(output, algorithm, value);
@@ -115,10 +118,7 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     let requested: Vec<RequestedPart> = parts.iter().map(|part| requested_part(part, algorithm)).collect::<S3Result<_>>()?;
     if requested.is_empty() {
-        return Err(s3_error!(
-            MalformedXML,
-            "The XML you provided was not well-formed or did not validate against our published schema"
-        ));
+        return Err(fault::malformed_xml());
     }
     let staged = context.store.stage_completion(&lock, &upload.id, &requested, exchange.now_ms());
     let (object, staged) = staged.map_err(fault::of_store)?;
@@ -130,15 +130,20 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
     let scheme = if exchange.call.tls.is_some() { "https" } else { "http" };
     let host = exchange.call.host.as_deref().unwrap_or("localhost");
     let location = format!("{scheme}://{host}/{}/{}", object.bucket, object.key);
-    let elements =
+    let version_id = object::shown_version(&*existing(&exchange)?, &object);
+    let mut elements =
         json!({"location": location, "bucket": object.bucket, "key": object.key, "eTag": format!("\"{}\"", object.etag)});
+    if let Some(version) = &version_id {
+        elements["x-amz-version-id"] = version.as_str().into();
+    }
     exchange.commit(staged, &[], elements).await?;
-    encryption::show(&exchange, &object);
+    object_encryption::show(&exchange, &object);
     let mut output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         location: Some(location),
         e_tag: Some(etag(&object)),
+        version_id,
         ..CompleteMultipartUploadOutput::default()
     };
     if let Some(checksum) = object.checksum {
@@ -162,8 +167,6 @@ fn check_whole(exchange: &Exchange, object: &opentrail_storage::Object) -> S3Res
 }
 
 fn requested_part(part: &CompletedPart, algorithm: Option<Algorithm>) -> S3Result<RequestedPart> {
-    let malformed =
-        || s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
     let checksum = match algorithm {
         None => None,
         Some(Algorithm::Crc32) => part.checksum_crc32.clone(),
@@ -173,8 +176,8 @@ fn requested_part(part: &CompletedPart, algorithm: Option<Algorithm>) -> S3Resul
         Some(Algorithm::Sha256) => part.checksum_sha256.clone(),
     };
     Ok(RequestedPart {
-        number: part_number(part.part_number.ok_or_else(malformed)?)?,
-        etag: part.e_tag.as_ref().ok_or_else(malformed)?.value().to_owned(),
+        number: part_number(part.part_number.ok_or_else(fault::malformed_xml)?)?,
+        etag: part.e_tag.as_ref().ok_or_else(fault::malformed_xml)?.value().to_owned(),
         checksum,
     })
 }
@@ -232,7 +235,7 @@ pub fn parts(context: &S3Context, req: &S3Request<ListPartsInput>) -> S3Result<S
         part_number_marker: Some(marker),
         next_part_number_marker: next,
         parts: Some(parts.iter().map(entry).collect()),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class: Some(StorageClass::from_static(upload.settings.storage_class.name())),
         ..ListPartsOutput::default()
     }))
 }
@@ -277,7 +280,7 @@ pub fn uploads(
         initiator: Some(Initiator { display_name: None, id: Some(upload.initiator) }),
         key: Some(encoding.text(&upload.key)),
         owner: Some(owner(&bucket.account)),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class: Some(StorageClass::from_static(upload.settings.storage_class.name())),
         upload_id: Some(upload.id),
     };
     Ok(S3Response::new(ListMultipartUploadsOutput {
