@@ -102,7 +102,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("OPENTRAIL_LOG").unwrap_or_else(|_| {
         let default = match &cli.command {
-            Command::Serve(_) => "info,s3s=off,tantivy=warn",
+            Command::Serve(_) => "info,s3s=off",
             _ => "error,s3s=off",
         };
         tracing_subscriber::EnvFilter::new(default)
