@@ -22,6 +22,7 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+pub mod kms;
 mod last_used;
 mod mfa;
 pub mod opentrail;
@@ -53,6 +54,7 @@ pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,
     &iam::SERVICE,
+    &kms::SERVICE,
     &opentrail::SERVICE,
     &sns::SERVICE,
     &sqs::SERVICE,

@@ -12,6 +12,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::topics::{TopicsConfig, WebhookNetworks};
 use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
@@ -34,6 +35,10 @@ pub(crate) struct FakeBuckets {
 
 #[async_trait]
 impl LogBuckets for FakeBuckets {
+    fn takes_keys(&self) -> bool {
+        true
+    }
+
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
         self.checked.lock().expect("no panic").push(trail.clone());
         match trail.bucket.split('-').next() {
@@ -88,6 +93,7 @@ impl Bench {
             seal: Arc::clone(&seal),
             webhooks: WebhookNetworks::default(),
         };
+        let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -96,7 +102,7 @@ impl Bench {
                 lookup_rate,
                 extended_lookup,
             },
-            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
+            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             topics: Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics"),
             queues,
@@ -104,6 +110,7 @@ impl Bench {
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,
+            kms,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             derived_keys: SigningKeyCache::new(),

@@ -2,7 +2,7 @@
 
 mod protection;
 
-pub use protection::{Passphrase, SealConfig, SealKms};
+pub use protection::{Passphrase, SealConfig, SealKms, TlsConfig};
 
 use anyhow::{Context, bail};
 use opentrail_messaging::topics::WebhookNetworks;
@@ -35,6 +35,7 @@ pub struct Config {
     pub public_url: Option<String>,
     pub sns_webhooks: WebhookNetworks,
     pub seal: SealConfig,
+    pub tls: TlsConfig,
 }
 
 /// The S3-compatible store trails deliver to instead of the embedded one.
@@ -69,6 +70,7 @@ impl Default for Config {
             public_url: None,
             sns_webhooks: WebhookNetworks::default(),
             seal: SealConfig::default(),
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -409,6 +411,7 @@ impl Config {
         if self.remote_s3.as_ref().is_some_and(|remote| remote.endpoint.is_empty()) {
             bail!("remote.s3 needs remote.s3.endpoint");
         }
+        self.tls.files()?;
         self.seal.validate()
     }
 }

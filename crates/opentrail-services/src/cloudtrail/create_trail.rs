@@ -31,7 +31,8 @@ pub struct CreateTrailRequest {
 /// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
 /// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `InvalidSnsTopicNameException`, `TrailAlreadyExistsException`,
 /// `MaximumNumberOfTrailsExceededException`, the bucket's faults,
-/// `InsufficientSnsTopicPolicyException`, what cannot be honoured yet.
+/// `InsufficientSnsTopicPolicyException`, what cannot be honoured yet, the faults of
+/// the key.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {
@@ -47,6 +48,8 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     settings::check_bucket(app, &trail).await?;
     input.settings.check_topic(app, &trail)?;
     input.settings.refuse_unsupported()?;
+    trail.kms_key_id = settings::check_key(app, call, &trail).await?;
+    input.settings.refuse_organization()?;
 
     let lock = trails::lock(app, call).await;
     check_room(app, call, &trail)?;

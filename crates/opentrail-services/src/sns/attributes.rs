@@ -83,6 +83,12 @@ pub(super) fn set(topic: &mut Topic, name: &str, value: &str) -> Result<(), ApiE
         "TracingConfig" if value == "PassThrough" => {}
         "KmsMasterKeyId" if value.is_empty() => {}
         "FifoTopic" | "ContentBasedDeduplication" if value == "false" => {}
+        "ArchivePolicy" if value.is_empty() => {}
+        _ if name.ends_with("FeedbackSampleRate") && value == "0" => {}
+        _ if name.ends_with("FeedbackRoleArn") && value.is_empty() => {}
+        _ if name.ends_with("FeedbackSampleRate") || name.ends_with("FeedbackRoleArn") => {
+            return Err(invalid("AttributeName Reason: delivery status logging is not supported by OpenTrail yet"));
+        }
         "KmsMasterKeyId" => return Err(invalid("KmsMasterKeyId Reason: KMS keys are not supported by OpenTrail yet")),
         "FifoTopic" => return Err(invalid("Attributes Reason: FIFO topics are not supported in this region")),
         "TracingConfig" => return Err(invalid("TracingConfig Reason: tracing is not supported by OpenTrail yet")),
