@@ -46,6 +46,6 @@ def test_files_go_to_the_other_server_and_wait_while_it_is_away(make_server):
     assert exported.returncode == 0, exported.stderr
     public.write_text(exported.stdout)
     key = remote.root_key()
-    checked = run_binary("verify", f"s3://{BUCKET}", "--endpoint", remote.endpoint, "--public-keys", public, env={
+    checked = run_binary("verify", f"s3://{BUCKET}", "--public-keys", public, env={
         "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "AWS_ENDPOINT_URL": remote.endpoint, "AWS_REGION": REGION})
     assert checked.returncode == 0, checked.stdout + checked.stderr

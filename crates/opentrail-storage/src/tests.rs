@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod versions;
+
 struct Harness {
     dir: tempfile::TempDir,
     store: EmbeddedStore,
