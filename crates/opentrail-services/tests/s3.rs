@@ -29,6 +29,7 @@ struct Server {
     reader: AccessKey,
     intake: Intake,
     store: EmbeddedStore,
+    kms: Kms,
 }
 
 fn user(name: &str, policy: &str, now: OffsetDateTime) -> User {
@@ -59,19 +60,15 @@ async fn start(auth_mode: AuthMode) -> Server {
     let context = S3Context {
         catalog,
         intake: intake.clone(),
-<<<<<<< HEAD
         store: store.clone(),
-=======
-        store,
-        kms,
+        kms: kms.clone(),
         bucket_keys: Arc::default(),
->>>>>>> main
         account_id: ACCOUNT.into(),
         auth_mode,
         domains: Vec::new(),
     };
     let endpoint = listen(service(context)).await;
-    Server { _dir: dir, endpoint, root, reader, intake, store }
+    Server { _dir: dir, endpoint, root, reader, intake, store, kms }
 }
 
 async fn listen(s3: S3) -> String {
@@ -222,6 +219,7 @@ fn binding(bucket: &str) -> TrailBinding {
         home_region: "us-east-1".into(),
         bucket: bucket.into(),
         key_prefix: None,
+        kms_key: None,
     }
 }
 
@@ -255,7 +253,7 @@ async fn conforms(server: &Server, buckets: &dyn LogBuckets) {
 async fn embedded_log_buckets_conform() {
     let server = start(AuthMode::Enforce).await;
     log_buckets(&server).await;
-    conforms(&server, &EmbeddedLogBuckets::new(server.store.clone(), server.intake.clone())).await;
+    conforms(&server, &EmbeddedLogBuckets::new(server.store.clone(), server.intake.clone(), server.kms.clone())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -62,18 +62,16 @@ pub fn finish(exchange: &Exchange, mut response: Response<Body>) -> Answer {
         response.headers_mut().remove(CONTENT_TYPE);
         *response.body_mut() = Body::empty();
     } else {
-<<<<<<< HEAD
         if let Some(status) = exchange.status() {
             *response.status_mut() = status;
         }
         if exchange.name() == "GetObjectAttributes" {
             unquote_etag(&mut response);
-=======
+        }
         for (name, value) in exchange.answer_headers() {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(name, value);
             }
->>>>>>> main
         }
     }
     stamp(&mut response, request_id);

@@ -53,12 +53,9 @@ struct State {
     bucket: Option<Arc<Bucket>>,
     may_list: bool,
     parameters: Map<String, Value>,
-<<<<<<< HEAD
     /// The status of success, where it is not what `s3s` answers.
     status: Option<StatusCode>,
-=======
     answer_headers: Vec<(&'static str, String)>,
->>>>>>> main
     recorded: bool,
 }
 
@@ -101,11 +98,8 @@ impl Exchange {
                 bucket: None,
                 may_list: false,
                 parameters: Map::new(),
-<<<<<<< HEAD
                 status: None,
-=======
                 answer_headers: Vec::new(),
->>>>>>> main
                 recorded: false,
             }),
         };
@@ -176,7 +170,6 @@ impl Exchange {
         self.with(|state| state.parameters.clone())
     }
 
-<<<<<<< HEAD
     pub fn status(&self) -> Option<StatusCode> {
         self.with(|state| state.status)
     }
@@ -184,7 +177,8 @@ impl Exchange {
     /// Sets the status of success for operations whose status `s3s` fixes.
     pub fn set_status(&self, status: StatusCode) {
         self.with(|state| state.status = Some(status));
-=======
+    }
+
     /// Adds a header to the answer, if the call succeeds.
     pub fn add_answer_header(&self, name: &'static str, value: &str) {
         self.with(|state| state.answer_headers.push((name, value.to_owned())));
@@ -192,7 +186,6 @@ impl Exchange {
 
     pub fn answer_headers(&self) -> Vec<(&'static str, String)> {
         self.with(|state| state.answer_headers.clone())
->>>>>>> main
     }
 
     pub fn is_recorded(&self) -> bool {
