@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
     ("opentrail-search", &["aws-environment", "model", "query"], &[]),
+    ("opentrail-lineage", &["query"], &[]),
     ("opentrail-import", &["eventlog", "history", "query", "search"], &[]),
     ("opentrail-seal", &[], &[]),
     (
