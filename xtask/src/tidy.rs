@@ -34,8 +34,8 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "opentrail-services",
         &[
-            "catalog", "delivery", "eventlog", "history", "import", "model", "policy", "query", "seal", "search", "storage",
-            "wire",
+            "catalog", "delivery", "eventlog", "history", "import", "lineage", "model", "policy", "query", "seal", "search",
+            "storage", "wire",
         ],
         &[],
     ),
@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "eventlog",
             "history",
             "import",
+            "lineage",
             "model",
             "policy",
             "query",

@@ -81,6 +81,7 @@ impl Bench {
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             catalog,
+            searches: crate::opentrail::Searches::default(),
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,

@@ -11,6 +11,7 @@ mod front;
 mod import_command;
 mod keys_command;
 mod metrics;
+mod pieces;
 mod root_key;
 mod seal_command;
 mod search_command;
