@@ -12,6 +12,7 @@ use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats,
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_import::Importer;
+use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::opentrail::Searches;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
@@ -65,6 +66,7 @@ pub struct Running {
     stop_history: watch::Sender<bool>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
+    sweeping: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
     _lock: File,
@@ -99,6 +101,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_history, stopping_history) = watch::channel(false);
     let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
 
+    let queues = Queues::open(catalog.clone(), intake.clone()).context("cannot open the queues")?;
+    let sweeping = tokio::spawn({
+        let queues = queues.clone();
+        async move { queues.sweep_until_closed().await }
+    });
     let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
@@ -117,6 +124,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         store,
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
+        queues: queues.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
@@ -154,6 +162,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         stop_history,
         accepting,
         housekeeping,
+        sweeping,
         history: history_thread,
         _lock: lock,
     })
@@ -175,10 +184,14 @@ impl Running {
     /// Stops listening, finishes what was accepted, delivers what is buffered.
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
+        self.server.app.queues.close();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener failed");
         }
         self.housekeeping.abort();
+        if let Err(error) = self.sweeping.await {
+            tracing::error!(%error, "the queues' sweeper failed");
+        }
         if !self.server.delivery.flush(DELIVERY_PATIENCE).await {
             tracing::warn!("some log files could not be delivered in time; they follow after the next start");
         }
