@@ -22,6 +22,7 @@ mod credentials;
 mod dates;
 pub mod iam;
 mod last_used;
+mod mfa;
 pub mod opentrail;
 mod query_protocol;
 mod recording;

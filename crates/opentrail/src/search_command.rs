@@ -94,11 +94,11 @@ impl SearchArgs {
     }
 }
 
-fn parse_from(text: &str) -> Result<OffsetDateTime, String> {
+pub(crate) fn parse_from(text: &str) -> Result<OffsetDateTime, String> {
     period(text).map(|(start, _)| start)
 }
 
-fn parse_to(text: &str) -> Result<OffsetDateTime, String> {
+pub(crate) fn parse_to(text: &str) -> Result<OffsetDateTime, String> {
     period(text).map(|(_, end)| end)
 }
 
