@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-catalog", &["eventlog", "model"], &[]),
     ("opentrail-history", &["eventlog", "model", "query"], &[]),
     ("opentrail-logs", &["catalog"], &["eventlog"]),
-    ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
+    ("opentrail-storage", &["catalog", "eventlog", "kms", "model", "policy", "seal"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-messaging", &["catalog", "eventlog", "policy"], &[]),
     ("opentrail-aws-environment", &[], &[]),
@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-lineage", &["query"], &[]),
     ("opentrail-import", &["eventlog", "history", "query", "search"], &[]),
     ("opentrail-seal", &[], &[]),
+    ("opentrail-kms", &["catalog", "eventlog", "model", "policy", "seal"], &[]),
     (
         "opentrail-services",
         &[
@@ -42,6 +43,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "history",
             "import",
             "lineage",
+            "kms",
             "messaging",
             "model",
             "policy",
@@ -63,6 +65,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "history",
             "import",
             "lineage",
+            "kms",
             "messaging",
             "model",
             "policy",

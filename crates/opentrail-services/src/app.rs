@@ -8,6 +8,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
@@ -44,6 +45,7 @@ pub struct App {
     pub intake: Intake,
     /// Seals secrets before they are kept.
     pub seal: Arc<Seal>,
+    pub kms: Kms,
     pub history: History,
     /// Room for searches of the history.
     pub searches: Searches,
