@@ -7,6 +7,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub auth_mode: AuthMode,
     /// LookupEvents calls per second, account and region; `None` for no limit.
     pub lookup_rate: Option<f64>,
+    /// LookupEvents takes several attributes, all categories and the whole history.
+    pub extended_lookup: bool,
 }
 
 /// Handles to everything. One per process, shared.
@@ -41,6 +44,7 @@ pub struct App {
     pub intake: Intake,
     /// Seals secrets before they are kept.
     pub seal: Arc<Seal>,
+    pub kms: Kms,
     pub history: History,
     /// Takes existing log files into the history.
     pub importer: Importer,

@@ -12,6 +12,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
@@ -33,6 +34,10 @@ pub(crate) struct FakeBuckets {
 
 #[async_trait]
 impl LogBuckets for FakeBuckets {
+    fn takes_keys(&self) -> bool {
+        true
+    }
+
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
         self.checked.lock().expect("no panic").push(trail.clone());
         match trail.bucket.split('-').next() {
@@ -63,29 +68,41 @@ impl Bench {
 
     /// With a rate for LookupEvents.
     pub fn limited(lookup_rate: Option<f64>) -> Self {
+        Self::with_lookups(lookup_rate, false)
+    }
+
+    /// With a rate for LookupEvents, and whether it takes more than AWS's does.
+    pub fn with_lookups(lookup_rate: Option<f64>, extended_lookup: bool) -> Self {
         let dir = tempfile::tempdir().expect("temporary directory");
         let (catalog, applier) = Catalog::open(&dir.path().join("catalog.sqlite")).expect("catalog");
         let config = LogConfig { segment_bytes: 4 * 1024 * 1024, sync: false, ..LogConfig::default() };
         let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("event log");
         let clock = Arc::new(ManualClock::new(START));
         let intake = Intake::new(log, Arc::clone(&clock) as Arc<_>);
-        let (sink, history) = opentrail_history::open(HistoryConfig::new(dir.path().join("history"))).expect("history");
+        let (sink, history) = opentrail_history::open(HistoryConfig {
+            retention: time::Duration::days(400),
+            ..HistoryConfig::new(dir.path().join("history"))
+        })
+        .expect("history");
         let buckets = Arc::new(FakeBuckets::default());
         let seal = Arc::new(Seal::ephemeral());
+        let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
                 regions: ["us-east-1", "eu-west-1", "eu-central-1"].map(Into::into).to_vec(),
                 auth_mode: AuthMode::Enforce,
                 lookup_rate,
+                extended_lookup,
             },
-            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
+            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             queues: Queues::open(catalog.clone(), intake.clone()).expect("queues"),
             catalog,
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,
+            kms,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             derived_keys: SigningKeyCache::new(),
