@@ -6,7 +6,6 @@ mod calls;
 mod delivery;
 mod import;
 mod million;
-mod processing;
 mod verify;
 
 use anyhow::Context;
@@ -31,7 +30,6 @@ enum BenchCommand {
     Import(import::ImportBenchArgs),
     Verify(verify::VerifyArgs),
     Million(million::MillionArgs),
-    Processing(processing::ProcessingArgs),
 }
 
 /// Runs one benchmark.
@@ -47,7 +45,6 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Import(args) => import::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
-        BenchCommand::Processing(args) => processing::run(args).await?,
     }
     Ok(0)
 }
