@@ -107,6 +107,7 @@ impl Bench {
             topics: Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics"),
             queues,
             catalog,
+            searches: crate::opentrail::Searches::default(),
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,

@@ -17,6 +17,7 @@ use opentrail_kms::Kms;
 use opentrail_messaging::topics::TopicsConfig;
 use opentrail_messaging::{Queues, Topics};
 use opentrail_services::cloudtrail::LookupLimiter;
+use opentrail_services::opentrail::Searches;
 use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
@@ -51,6 +52,8 @@ pub struct Server {
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
     pub uploads: Uploads,
+    /// Turns true when answers without an end have to end.
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl Server {
@@ -138,6 +141,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         catalog: catalog.clone(),
         intake: intake.clone(),
         seal,
+        searches: Searches::default(),
         kms,
         importer: Importer::new(intake.clone(), history.clone(), retention),
         history,
@@ -164,7 +168,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, announcer, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
-    let server = Arc::new(Server { app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
+    let (stop_accepting, stopping) = watch::channel(false);
+    let server =
+        Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -175,7 +181,6 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     topics.set_public_url(&config.public_url.clone().unwrap_or_else(|| format!("http://{address}")));
     let delivering = tokio::spawn(async move { topics.deliver_until_closed().await });
-    let (stop_accepting, stopping) = watch::channel(false);
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, tls.clone(), stopping));
     let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
     let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
