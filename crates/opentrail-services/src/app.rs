@@ -2,11 +2,13 @@
 
 use crate::cloudtrail::LookupLimiter;
 use crate::last_used::LastUsed;
+use crate::opentrail::Searches;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
@@ -43,7 +45,10 @@ pub struct App {
     pub intake: Intake,
     /// Seals secrets before they are kept.
     pub seal: Arc<Seal>,
+    pub kms: Kms,
     pub history: History,
+    /// Room for searches of the history.
+    pub searches: Searches,
     /// Takes existing log files into the history.
     pub importer: Importer,
     /// The embedded S3 store.

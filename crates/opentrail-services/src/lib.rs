@@ -21,6 +21,7 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+pub mod kms;
 mod last_used;
 mod mfa;
 pub mod opentrail;
@@ -46,5 +47,12 @@ pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_a
 pub use session::Session;
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] =
-    &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &opentrail::SERVICE, &sqs::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[
+    &cloudtrail::SERVICE,
+    &cloudtrail_data::SERVICE,
+    &iam::SERVICE,
+    &kms::SERVICE,
+    &opentrail::SERVICE,
+    &sqs::SERVICE,
+    &sts::SERVICE,
+];

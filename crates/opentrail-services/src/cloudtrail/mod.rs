@@ -14,6 +14,7 @@ mod trails;
 mod create_trail;
 mod delete_trail;
 mod describe_trails;
+mod encryption_key;
 mod get_trail;
 mod get_trail_status;
 mod list_trails;
@@ -37,7 +38,7 @@ mod tags;
 mod list_public_keys;
 mod lookup_events;
 mod lookup_limiter;
-mod lookup_token;
+pub(crate) mod lookup_token;
 
 #[cfg(test)]
 mod tests;
@@ -138,7 +139,7 @@ const fn read(name: &'static str, resource: ResourceOf, handler: Handler) -> Ope
 }
 
 const fn write(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
-    Operation { resource, ..Operation::new(name, handler) }
+    Operation { resource, conditions: Some(tags::conditions), ..Operation::new(name, handler) }
 }
 
 fn anything(_: &App, _: &Call, _: &Value) -> String {

@@ -10,7 +10,7 @@ use crate::authorisation::{Question, Standing};
 use crate::call::{Call, Caller};
 use crate::credentials::{AccessKey, caller_of};
 use async_trait::async_trait;
-use opentrail_policy::{Decision, PolicyDocument, PolicyKind, Reason, Request, RequestContext};
+use opentrail_policy::{Decision, PolicyKind, Reason, Request, RequestContext};
 use opentrail_storage::Bucket;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3Error, S3Result};
@@ -26,15 +26,33 @@ impl Access {
     pub fn new(context: Arc<S3Context>) -> Self {
         Self(context)
     }
+}
 
-    fn caller(&self, access_key: Option<&str>) -> S3Result<Caller> {
-        let Some(id) = access_key else { return Ok(Caller::Anonymous) };
-        let key = self.0.catalog.get::<AccessKey>(id).map_err(|error| catalog_fault(&error))?.ok_or_else(unknown_key)?;
-        match caller_of(&self.0.catalog, &key).map_err(|error| catalog_fault(&error))? {
-            Caller::Unauthenticated { .. } => Err(unknown_key()),
-            caller => Ok(caller),
-        }
+fn caller(context: &S3Context, access_key: Option<&str>) -> S3Result<Caller> {
+    let Some(id) = access_key else { return Ok(Caller::Anonymous) };
+    let key = context.catalog.get::<AccessKey>(id).map_err(|error| catalog_fault(&error))?.ok_or_else(unknown_key)?;
+    match caller_of(&context.catalog, &key).map_err(|error| catalog_fault(&error))? {
+        Caller::Unauthenticated { .. } => Err(unknown_key()),
+        caller => Ok(caller),
     }
+}
+
+/// Notes who calls, now that the signature is proved.
+///
+/// # Errors
+/// If there is no such key.
+pub fn identify(context: &S3Context, exchange: &Exchange, access_key: Option<&str>) -> S3Result<()> {
+    let caller = if context.auth_mode == AuthMode::AcceptAny {
+        let access_key = match exchange.call_now().caller {
+            Caller::Unauthenticated { access_key: Some(key) } => key,
+            _ => "AKIAACCEPTANY0000000".into(),
+        };
+        Caller::Root { account: context.account_id.clone(), access_key, session: None }
+    } else {
+        caller(context, access_key)?
+    };
+    exchange.set_caller(caller);
+    Ok(())
 }
 
 #[async_trait]
@@ -42,16 +60,7 @@ impl S3Access for Access {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let exchange = Exchange::of(cx.extensions_mut())?;
         exchange.set_name(recorded_name(cx.s3_op().name()).to_owned());
-        let caller = if self.0.auth_mode == AuthMode::AcceptAny {
-            let access_key = match exchange.call_now().caller {
-                Caller::Unauthenticated { access_key: Some(key) } => key,
-                _ => "AKIAACCEPTANY0000000".into(),
-            };
-            Caller::Root { account: self.0.account_id.clone(), access_key, session: None }
-        } else {
-            self.caller(cx.credentials().map(|credentials| credentials.access_key.as_str()))?
-        };
-        exchange.set_caller(caller);
+        identify(&self.0, &exchange, cx.credentials().map(|credentials| credentials.access_key.as_str()))?;
         authorise(&exchange)?;
         refusal::check(&exchange)
     }
@@ -135,15 +144,14 @@ pub fn permit_with(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, r
     }
     let standing = Standing::of(&exchange.context.catalog, &call.caller).map_err(|error| catalog_fault(&error))?;
     let policy = bucket.filter(|bucket| owns(bucket) || !public_access::is_restricted(&exchange.context.catalog, bucket));
-    let policy = policy.and_then(|bucket| bucket.policy.as_deref());
-    let policy = policy.and_then(|text| PolicyDocument::parse(text, PolicyKind::Resource).ok());
+    let policy = policy.and_then(|bucket| bucket.policy.as_ref()).map(|policy| policy.document(PolicyKind::Resource));
     let mut context = context(exchange, standing.context(call.policy_context()), bucket);
     for (key, values) in extra {
         context = context.with_all(key, values.iter().cloned());
     }
     let principal = call.caller.principal();
     let resource_account = bucket.map_or(call.account.as_str(), |bucket| bucket.account.as_str());
-    let question = Question { action, resource, resource_account, resource_policy: policy.as_ref(), context: &context };
+    let question = Question { action, resource, resource_account, resource_policy: policy.map(AsRef::as_ref), context: &context };
     match standing.decide(&principal, &question) {
         Decision::Allowed => Ok(()),
         Decision::Denied(reason) => Err(denied(&call, reason, &question.request(&principal))),
