@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server import REGION, wait_for
+from server import REGION
 from trail import TRAIL, bucket_policy, trail_arn
 
 PLUGINS = Path(os.environ.get("TF_PLUGIN_DIR", "/opt/tf-plugins"))
@@ -26,9 +26,8 @@ provider "aws" {
   endpoints {
     cloudtrail = "@ENDPOINT@"
     iam        = "@ENDPOINT@"
+    kms        = "@ENDPOINT@"
     s3         = "@ENDPOINT@"
-    sns        = "@ENDPOINT@"
-    sqs        = "@ENDPOINT@"
     sts        = "@ENDPOINT@"
   }
 }
@@ -117,57 +116,31 @@ resource "aws_cloudtrail" "audit" {
 """
 
 
-ANNOUNCED = """
-resource "aws_sns_topic" "files" {
-  name = "files"
-  tags = { team = "audit" }
-}
-resource "aws_sns_topic_policy" "files" {
-  arn    = aws_sns_topic.files.arn
+KEYED = """
+resource "aws_kms_key" "trail" {
+  description             = "for the trail"
+  deletion_window_in_days = 7
+  enable_key_rotation     = true
+  tags                    = { team = "audit" }
   policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{
-      Sid       = "AWSCloudTrailSNSPolicy20131101"
-      Effect    = "Allow"
-      Principal = { Service = "cloudtrail.amazonaws.com" }
-      Action    = "SNS:Publish"
-      Resource  = aws_sns_topic.files.arn
-    }]
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "Enable IAM User Permissions", Effect = "Allow", Action = "kms:*", Resource = "*",
+        Principal = { AWS = "arn:aws:iam::${data.aws_caller_identity.me.account_id}:root" } },
+      { Sid = "Allow CloudTrail", Effect = "Allow", Action = ["kms:GenerateDataKey*", "kms:DescribeKey"], Resource = "*",
+        Principal = { Service = "cloudtrail.amazonaws.com" } },
+    ]
   })
 }
-resource "aws_sqs_queue" "dead" { name = "dead" }
-resource "aws_sqs_queue" "files" {
-  name                       = "files"
-  visibility_timeout_seconds = 60
-  redrive_policy             = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 4 })
-  tags                       = { team = "audit" }
-}
-resource "aws_sqs_queue_policy" "files" {
-  queue_url = aws_sqs_queue.files.id
-  policy    = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "sns.amazonaws.com" }
-      Action    = "sqs:SendMessage"
-      Resource  = aws_sqs_queue.files.arn
-      Condition = { ArnEquals = { "aws:SourceArn" = aws_sns_topic.files.arn } }
-    }]
-  })
-}
-resource "aws_sns_topic_subscription" "files" {
-  topic_arn            = aws_sns_topic.files.arn
-  protocol             = "sqs"
-  endpoint             = aws_sqs_queue.files.arn
-  raw_message_delivery = true
-  filter_policy_scope  = "MessageBody"
-  filter_policy        = jsonencode({ s3Bucket = [{ prefix = "tf-" }] })
+resource "aws_kms_alias" "trail" {
+  name          = "alias/tf-trail"
+  target_key_id = aws_kms_key.trail.key_id
 }
 resource "aws_cloudtrail" "audit" {
   name           = "audit"
   s3_bucket_name = aws_s3_bucket.logs.id
-  sns_topic_name = aws_sns_topic.files.name
-  depends_on     = [aws_s3_bucket_policy.logs, aws_sns_topic_policy.files]
+  kms_key_id     = aws_kms_key.trail.arn
+  depends_on     = [aws_s3_bucket_policy.logs]
 }
 """
 
@@ -301,19 +274,23 @@ def test_a_trail_from_apply_to_destroy(server, tmp_path):
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not TERRAFORM, reason="terraform is not installed")
 @pytest.mark.skipif(not PLUGINS.is_dir(), reason=f"no provider plugins in {PLUGINS} (TF_PLUGIN_DIR)")
-def test_an_announced_trail_from_apply_to_destroy(server, tmp_path):
+def test_a_trail_under_a_key(server, tmp_path):
     terraform = Terraform(server, tmp_path / "tf")
-    terraform.write(ANNOUNCED)
+    terraform.write(KEYED)
     terraform.run("init", f"-plugin-dir={PLUGINS}", "-input=false", "-no-color")
     terraform.apply()
+    kms = server.client("kms")
+    key = kms.describe_key(KeyId="alias/tf-trail")["KeyMetadata"]
     [trail] = server.client("cloudtrail").describe_trails()["trailList"]
-    topic = f"arn:aws:sns:{REGION}:123456789012:files"
-    assert (trail["SnsTopicName"], trail["SnsTopicARN"]) == ("files", topic)
-    url = server.client("sqs").get_queue_url(QueueName="files")["QueueUrl"]
-    got = wait_for("an announcement", lambda: server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages"))
-    assert got[0]["Body"].startswith('{"s3Bucket":"tf-logs","s3ObjectKey":["')
+    assert trail["KmsKeyId"] == key["Arn"]
+    assert kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"] is True
+    terraform.write(KEYED.replace("kms_key_id     = aws_kms_key.trail.arn", "").replace("for the trail", "for no trail"))
+    terraform.apply()
+    [trail] = server.client("cloudtrail").describe_trails()["trailList"]
+    assert "KmsKeyId" not in trail
     terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
-    assert server.client("sns").list_topics()["Topics"] == [] and "QueueUrls" not in server.client("sqs").list_queues()
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert kms.list_aliases(KeyId=key["KeyId"])["Aliases"] == []
 
 
 @pytest.mark.timeout(600)
