@@ -31,7 +31,10 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-seal", &[], &[]),
     (
         "opentrail-services",
-        &["catalog", "delivery", "eventlog", "history", "model", "policy", "query", "seal", "storage", "wire"],
+        &[
+            "catalog", "delivery", "eventlog", "history", "logs", "metrics", "model", "patterns", "policy", "query", "seal",
+            "storage", "wire",
+        ],
         &[],
     ),
     (

@@ -22,6 +22,7 @@ mod credentials;
 mod dates;
 pub mod iam;
 mod last_used;
+pub mod logs;
 mod recording;
 mod regions;
 pub mod s3;
@@ -41,4 +42,5 @@ pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, r
 pub use session::Session;
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] =
+    &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &logs::SERVICE, &sts::SERVICE];

@@ -37,7 +37,11 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
     };
     let region = if outcome.service.global { regions::GLOBAL_SERVICE_REGION.to_owned() } else { call.region.clone() };
     let record = Record {
-        kind: if outcome.service.data_events { EventKind::DataCall } else { EventKind::ManagementCall },
+        kind: if outcome.service.data_events || outcome.operation.is_some_and(|operation| operation.data_event) {
+            EventKind::DataCall
+        } else {
+            EventKind::ManagementCall
+        },
         event_source: event_source(call, outcome.service),
         event_name: printable(outcome.operation_name),
         error_code: outcome.result.err().map(|error| recorded_code(&error.code)),

@@ -11,6 +11,7 @@ use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats,
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_services::cloudtrail::LookupLimiter;
+use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
 use opentrail_wire::SigningKeyCache;
@@ -59,6 +60,7 @@ pub struct Running {
     stop_history: watch::Sender<bool>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
+    logs_tidying: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
     _lock: File,
@@ -138,6 +140,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_accepting, stopping) = watch::channel(false);
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, stopping));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
+    let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
     Ok(Running {
         address,
         root_key,
@@ -147,6 +150,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         stop_history,
         accepting,
         housekeeping,
+        logs_tidying,
         history: history_thread,
         _lock: lock,
     })
@@ -172,6 +176,7 @@ impl Running {
             tracing::error!(%error, "the listener failed");
         }
         self.housekeeping.abort();
+        self.logs_tidying.abort();
         if !self.server.delivery.flush(DELIVERY_PATIENCE).await {
             tracing::warn!("some log files could not be delivered in time; they follow after the next start");
         }
@@ -294,6 +299,18 @@ async fn keep_house(server: Arc<Server>, log_retention: Duration) {
             Ok(Ok(segments)) => tracing::info!(segments, "removed log segments that every sink has read"),
             Ok(Err(error)) => tracing::warn!(%error, "removing old log segments failed"),
             Err(error) => tracing::error!(%error, "housekeeping failed"),
+        }
+    }
+}
+
+/// Removes log events that have expired, and those of deleted groups and streams.
+async fn keep_logs(server: Arc<Server>) {
+    loop {
+        tokio::time::sleep(LOGS_TIDYING).await;
+        match tidy_logs(&server.app).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed expired log events"),
+            Err(error) => tracing::warn!(%error, "removing expired log events failed"),
         }
     }
 }
