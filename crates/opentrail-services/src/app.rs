@@ -6,6 +6,8 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
+use opentrail_import::Importer;
+use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -40,11 +42,14 @@ pub struct App {
     /// Seals secrets before they are kept.
     pub seal: Arc<Seal>,
     pub history: History,
+    /// Takes existing log files into the history.
+    pub importer: Importer,
     /// The embedded S3 store.
     pub store: EmbeddedStore,
     /// Where trails deliver: the embedded store or a remote one.
     pub log_buckets: Arc<dyn LogBuckets>,
     pub signing_keys: SigningKeys,
+    pub queues: Queues,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Holds LookupEvents to `settings.lookup_rate`.

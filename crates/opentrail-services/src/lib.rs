@@ -23,11 +23,14 @@ mod dates;
 pub mod iam;
 mod last_used;
 pub mod logs;
+pub mod opentrail;
+mod query_protocol;
 mod recording;
 mod regions;
 pub mod s3;
 mod service;
 mod session;
+pub mod sqs;
 pub mod sts;
 #[cfg(test)]
 mod testing;
@@ -36,11 +39,20 @@ pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
 pub use last_used::LastUsed;
+pub use query_protocol::{flattened, query_compatible};
 pub use recording::{Outcome, S3Facts};
 pub use regions::announce_regions;
-pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, run};
+pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_all, refuse, run};
 pub use session::Session;
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] =
-    &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &logs::SERVICE, &sts::SERVICE];
+#[rustfmt::skip]
+pub const SERVICES: &[&Service] = &[
+    &cloudtrail::SERVICE,
+    &cloudtrail_data::SERVICE,
+    &iam::SERVICE,
+    &logs::SERVICE,
+    &opentrail::SERVICE,
+    &sqs::SERVICE,
+    &sts::SERVICE,
+];

@@ -88,6 +88,7 @@ fn call(request: &hyper::Request<Incoming>) -> Call {
         host: header("host"),
         request_id: format!("{:016X}", rand::random::<u64>()),
         now: OffsetDateTime::now_utc(),
+        client: None,
         tls: None,
     }
 }

@@ -6,16 +6,21 @@
 
 use crate::metrics;
 use crate::server::Server;
+use crate::upload;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use opentrail_services::{AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, refuse, run};
-use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, SignedRequest, auth_error};
+use opentrail_services::{
+    AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse,
+    run,
+};
+use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, FlatMember, Form, Protocol, SignedBody, SignedRequest, auth_error};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Largest body of a JSON or query call: PutAuditEvents takes 1 MB of events, in JSON strings that escape.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -27,6 +32,9 @@ pub type Answer = Response<s3s::Body>;
 
 /// Answers one request.
 pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    if request.uri().path() == upload::PATH {
+        return upload::answer(server, peer, request).await;
+    }
     if let Some(own) = metrics::answer(&server, &request) {
         return own;
     }
@@ -38,7 +46,10 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         // A REST service that is not here.
         detected.protocol = Protocol::RestJson;
     }
-    let call = call_of(&server, peer, &head, &detected);
+    // Dropped with this future when the client hangs up; the call hears of it.
+    let (_client, client) = watch::channel(());
+    let mut call = call_of(&server, peer, &head, &detected);
+    call.client = Some(client);
     if detected.protocol == Protocol::S3 {
         let request = Request::from_parts(head, s3s::Body::from(body));
         return opentrail_services::s3::serve(&server.s3, call, request).await;
@@ -76,13 +87,14 @@ async fn read_body(body: Incoming) -> Result<Bytes, ApiError> {
 }
 
 /// An answer's body before it is framed.
-enum Output {
+pub enum Output {
     Json(Value),
     /// JSON text that an operation wrote itself.
     Raw(Vec<u8>),
     Query {
         action: String,
         namespace: &'static str,
+        flat: &'static [FlatMember],
         output: Value,
     },
 }
@@ -122,13 +134,20 @@ async fn api(
     let namespace = service.namespace;
     let operation = operation_name(&detected).to_owned();
     let app = &server.app;
+    if protocol == Protocol::Query {
+        input = opentrail_wire::from_flattened(input, &operation, flattened(service));
+        if service.name == "sqs" && input.get("QueueUrl").is_none() && head.uri.path().len() > 1 {
+            // Older SDKs post to the queue itself.
+            input["QueueUrl"] = head.uri.path().into();
+        }
+    }
 
     let signed = SignedRequest {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body,
+        body: SignedBody::Whole(body),
     };
     let meant = if service.is_unknown() { call.signed_for.as_deref().unwrap_or(service.name) } else { service.name };
     let proved = authenticate(app, protocol, meant, &signed, call.now);
@@ -140,12 +159,14 @@ async fn api(
         }
         Err((error, caller)) => {
             call.caller = caller;
-            Some(error)
+            // A resource's policy may let everybody in.
+            let open = call.caller == Caller::Anonymous && open_to_all(app, service, &operation, &call, &input);
+            if open { malformed } else { Some(error) }
         }
     };
     if let Some(error) = failure {
         let recorded = refuse(app, service, &operation, &call, error.clone()).await;
-        return (protocol, namespace, Err(recorded.err().unwrap_or(error)));
+        return (protocol, namespace, Err(query_compatible(service, recorded.err().unwrap_or(error))));
     }
     let result = if protocol == Protocol::RestJson && operation == "PutAuditEvents" {
         let (channel, external) = channel_of(head);
@@ -153,9 +174,13 @@ async fn api(
             .await
             .map(Output::Raw)
     } else {
-        run(app, service, &operation, call, input).await.map(|output| match (protocol, service.namespace) {
-            (Protocol::Query, Some(namespace)) => Output::Query { action: operation, namespace, output },
-            _ => Output::Json(output),
+        run(app, service, &operation, call, input).await.map_err(|error| query_compatible(service, error)).map(|output| {
+            match (protocol, service.namespace) {
+                (Protocol::Query, Some(namespace)) => {
+                    Output::Query { action: operation, namespace, flat: flattened(service), output }
+                }
+                _ => Output::Json(output),
+            }
         })
     };
     (protocol, namespace, result)
@@ -167,7 +192,7 @@ fn channel_of(head: &http::request::Parts) -> (String, Option<String>) {
     (get("channelArn").unwrap_or_default(), get("externalId"))
 }
 
-fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detected: &Detected) -> Call {
+pub fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detected: &Detected) -> Call {
     let settings = &server.app.settings;
     let text =
         |name: header::HeaderName| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -192,17 +217,18 @@ fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detec
         request_id,
         now: server.app.intake.now(),
         tls: None,
+        client: None,
     }
 }
 
 /// The region a caller signed for, if there is no such region here.
-fn wrong_region<'d>(server: &Server, service: &Service, detected: &'d Detected) -> Option<&'d str> {
+pub fn wrong_region<'d>(server: &Server, service: &Service, detected: &'d Detected) -> Option<&'d str> {
     let region = detected.scope_region.as_deref()?;
     let enforced = server.app.settings.auth_mode == AuthMode::Enforce;
     (enforced && !service.global && !server.app.is_known_region(region)).then_some(region)
 }
 
-fn bad_scope(protocol: Protocol, region: &str) -> ApiError {
+pub fn bad_scope(protocol: Protocol, region: &str) -> ApiError {
     let fault = AuthFault::Inconsistent(format!("Credential should be scoped to a valid region, not '{region}'."));
     auth_error(protocol, &fault, None)
 }
@@ -241,7 +267,7 @@ async fn refused(
     encoded(opentrail_wire::encode_error(detected.protocol, service.namespace, &error, &call.request_id))
 }
 
-fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
+pub fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
     match output {
         Output::Json(value) => {
             let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
@@ -250,16 +276,16 @@ fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
         Output::Raw(body) => {
             Encoded { body, ..opentrail_wire::encode_json(protocol, &Value::Object(serde_json::Map::new()), request_id) }
         }
-        Output::Query { action, namespace, output } => Encoded {
+        Output::Query { action, namespace, flat, output } => Encoded {
             status: 200,
             content_type: "text/xml",
             headers: vec![("x-amzn-requestid", request_id.to_owned())],
-            body: opentrail_wire::encode_query(&action, namespace, &output, request_id),
+            body: opentrail_wire::encode_flattened(&action, namespace, &output, request_id, flat),
         },
     }
 }
 
-fn encoded(encoded: Encoded) -> Answer {
+pub fn encoded(encoded: Encoded) -> Answer {
     let mut headers = HeaderMap::new();
     if !encoded.content_type.is_empty() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));

@@ -1,6 +1,7 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
+use crate::upload::Uploads;
 use crate::{front, root_key};
 use anyhow::{Context, bail};
 use hyper::service::service_fn;
@@ -10,6 +11,8 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
+use opentrail_import::Importer;
+use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
@@ -42,6 +45,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
+    pub uploads: Uploads,
 }
 
 impl Server {
@@ -61,6 +65,7 @@ pub struct Running {
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     logs_tidying: tokio::task::JoinHandle<()>,
+    sweeping: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
     _lock: File,
@@ -89,14 +94,17 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let seal = root_key::open(config, &catalog, &intake).await?;
     let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal));
     let log_buckets = log_buckets(config, &store, &intake)?;
-    let history_config = HistoryConfig {
-        retention: time::Duration::try_from(config.history_retention).context("history.retention is too long")?,
-        ..HistoryConfig::new(dir.join("history"))
-    };
+    let retention = time::Duration::try_from(config.history_retention).context("history.retention is too long")?;
+    let history_config = HistoryConfig { retention, ..HistoryConfig::new(dir.join("history")) };
     let (sink, history) = opentrail_history::open(history_config).context("cannot open the event history")?;
     let (stop_history, stopping_history) = watch::channel(false);
     let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
 
+    let queues = Queues::open(catalog.clone(), intake.clone()).context("cannot open the queues")?;
+    let sweeping = tokio::spawn({
+        let queues = queues.clone();
+        async move { queues.sweep_until_closed().await }
+    });
     let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
@@ -109,10 +117,12 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         catalog: catalog.clone(),
         intake: intake.clone(),
         seal,
+        importer: Importer::new(intake.clone(), history.clone(), retention),
         history,
         store,
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
+        queues: queues.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
@@ -130,7 +140,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
-    let server = Arc::new(Server { app, s3, delivery });
+    let server = Arc::new(Server { app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -151,6 +161,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         accepting,
         housekeeping,
         logs_tidying,
+        sweeping,
         history: history_thread,
         _lock: lock,
     })
@@ -172,11 +183,15 @@ impl Running {
     /// Stops listening, finishes what was accepted, delivers what is buffered.
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
+        self.server.app.queues.close();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener failed");
         }
         self.housekeeping.abort();
         self.logs_tidying.abort();
+        if let Err(error) = self.sweeping.await {
+            tracing::error!(%error, "the queues' sweeper failed");
+        }
         if !self.server.delivery.flush(DELIVERY_PATIENCE).await {
             tracing::warn!("some log files could not be delivered in time; they follow after the next start");
         }
