@@ -32,6 +32,8 @@ pub struct Settings {
     pub auth_mode: AuthMode,
     /// LookupEvents calls per second, account and region; `None` for no limit.
     pub lookup_rate: Option<f64>,
+    /// LookupEvents takes several attributes, all categories and the whole history.
+    pub extended_lookup: bool,
 }
 
 /// Handles to everything. One per process, shared.

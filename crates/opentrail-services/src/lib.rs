@@ -23,6 +23,7 @@ mod dates;
 pub mod iam;
 mod last_used;
 pub mod logs;
+mod mfa;
 pub mod opentrail;
 mod query_protocol;
 mod recording;

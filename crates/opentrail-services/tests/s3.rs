@@ -154,7 +154,7 @@ async fn boto3_finds_s3() {
     find("GetObject", Some("AccessDenied"));
     find("ListObjects", Some("NoSuchBucket"));
     find("CompleteMultipartUpload", None);
-    find("PutBucketVersioning", Some("NotImplemented"));
+    find("PutObject", Some("NotImplemented"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ mod append;
 mod calls;
 mod delivery;
 mod million;
+mod processing;
 mod verify;
 
 use anyhow::Context;
@@ -26,6 +27,7 @@ enum BenchCommand {
     Delivery(delivery::DeliveryArgs),
     Verify(verify::VerifyArgs),
     Million(million::MillionArgs),
+    Processing(processing::ProcessingArgs),
 }
 
 /// Runs one benchmark.
@@ -39,6 +41,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Delivery(args) => delivery::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
+        BenchCommand::Processing(args) => processing::run(args).await?,
     }
     Ok(0)
 }

@@ -22,9 +22,14 @@ pub struct Config {
     pub delivery_max_bytes: u64,
     pub digest_interval: Duration,
     pub history_retention: Duration,
+    /// As far as it is limited; see [`Config::effective_lookup_rate`].
     pub lookup_rate: Option<f64>,
+    pub lookup_rate_given: bool,
+    pub extended_lookup: bool,
     pub log_sync: bool,
     pub log_retention: Duration,
+    pub lifecycle_interval: Duration,
+    pub lifecycle_day: Duration,
     pub remote_s3: Option<RemoteS3>,
     pub seal: SealConfig,
 }
@@ -51,8 +56,12 @@ impl Default for Config {
             digest_interval: Duration::from_secs(3600),
             history_retention: Duration::from_secs(90 * 86_400),
             lookup_rate: Some(2.0),
+            lookup_rate_given: false,
+            extended_lookup: false,
             log_sync: true,
             log_retention: Duration::from_secs(7 * 86_400),
+            lifecycle_interval: Duration::from_secs(3600),
+            lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
             seal: SealConfig::default(),
         }
@@ -143,8 +152,17 @@ const SETTINGS: &[Setting] = &[
     Setting {
         key: "history.lookup_rate",
         default: "2",
-        meaning: "LookupEvents calls per second, account and region; 0 for no limit",
+        meaning: "LookupEvents calls per second, account and region; 0 for no limit, which is the default with `history.extended_lookup`",
         set: set_lookup_rate,
+    },
+    Setting {
+        key: "history.extended_lookup",
+        default: "false",
+        meaning: "whether LookupEvents takes several attributes (all must fit), finds events of all categories unless `EventCategory` names one, and as far back as `history.retention`",
+        set: |c, v| {
+            c.extended_lookup = v.parse().context("expected true or false")?;
+            Ok(())
+        },
     },
     Setting {
         key: "log.sync",
@@ -161,6 +179,24 @@ const SETTINGS: &[Setting] = &[
         meaning: "least time the event log is kept after every sink has read it",
         set: |c, v| {
             c.log_retention = positive(v)?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "lifecycle.interval",
+        default: "1h",
+        meaning: "how often the lifecycle rules of buckets are carried out",
+        set: |c, v| {
+            c.lifecycle_interval = positive(v)?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "lifecycle.day",
+        default: "24h",
+        meaning: "what lifecycle rules mean by a day; shorter only to try rules out. Object Lock never goes by it",
+        set: |c, v| {
+            c.lifecycle_day = positive(v)?;
             Ok(())
         },
     },
@@ -240,6 +276,7 @@ fn set_lookup_rate(config: &mut Config, value: &str) -> anyhow::Result<()> {
         bail!("expected a number of at least 0");
     }
     config.lookup_rate = (rate > 0.0).then_some(rate);
+    config.lookup_rate_given = true;
     Ok(())
 }
 
@@ -305,6 +342,11 @@ impl Config {
             bail!("unknown setting {key}; did you mean {}?", nearest.map_or("", |setting| setting.key));
         };
         (setting.set)(self, value).with_context(|| format!("bad value {value:?} for {key}"))
+    }
+
+    /// LookupEvents calls per second, account and region; `None` for no limit.
+    pub fn effective_lookup_rate(&self) -> Option<f64> {
+        self.lookup_rate.filter(|_| self.lookup_rate_given || !self.extended_lookup)
     }
 
     /// The regions of the setting, and the one in which global services are recorded.

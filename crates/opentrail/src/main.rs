@@ -11,6 +11,7 @@ mod front;
 mod import_command;
 mod keys_command;
 mod metrics;
+mod process_command;
 mod root_key;
 mod seal_command;
 mod search_command;
@@ -45,6 +46,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Verify(verify_command::VerifyArgs),
     Search(search_command::SearchArgs),
+    Process(process_command::ProcessArgs),
     Import(import_command::ImportArgs),
     /// Public keys of digest signatures.
     Keys {
@@ -98,7 +100,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("OPENTRAIL_LOG").unwrap_or_else(|_| {
         let default = match &cli.command {
-            Command::Serve(_) => "info,s3s=off,tantivy=warn",
+            Command::Serve(_) => "info,s3s=off",
             _ => "error,s3s=off",
         };
         tracing_subscriber::EnvFilter::new(default)
@@ -128,6 +130,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Demo(args) => demo::run(args).await,
         Command::Verify(args) => verify_command::run(args).await,
         Command::Search(args) => search_command::run(args).await,
+        Command::Process(args) => process_command::run(args).await,
         Command::Import(args) => import_command::run(args).await,
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)

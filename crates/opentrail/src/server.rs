@@ -16,7 +16,9 @@ use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
-use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
+use opentrail_storage::{
+    EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
+};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -62,6 +64,8 @@ pub struct Running {
     log: EventLog,
     stop_accepting: watch::Sender<bool>,
     stop_history: watch::Sender<bool>,
+    stop_lifecycle: watch::Sender<bool>,
+    lifecycle: tokio::task::JoinHandle<()>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     logs_tidying: tokio::task::JoinHandle<()>,
@@ -110,7 +114,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         account_id: config.account_id.clone(),
         regions: regions.clone(),
         auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
-        lookup_rate: config.lookup_rate,
+        lookup_rate: config.effective_lookup_rate(),
+        extended_lookup: config.extended_lookup,
     };
     let app = Arc::new(App {
         settings,
@@ -149,6 +154,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     let (stop_accepting, stopping) = watch::channel(false);
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, stopping));
+    let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
+    let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
+    let worker = LifecycleWorker::new(server.app.store.clone(), intake.clone(), worker_config);
+    let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
     Ok(Running {
@@ -158,6 +167,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         log,
         stop_accepting,
         stop_history,
+        stop_lifecycle,
+        lifecycle,
         accepting,
         housekeeping,
         logs_tidying,
@@ -189,6 +200,10 @@ impl Running {
         }
         self.housekeeping.abort();
         self.logs_tidying.abort();
+        self.stop_lifecycle.send_replace(true);
+        if let Err(error) = self.lifecycle.await {
+            tracing::error!(%error, "the lifecycle worker failed");
+        }
         if let Err(error) = self.sweeping.await {
             tracing::error!(%error, "the queues' sweeper failed");
         }
@@ -245,7 +260,10 @@ fn spawn_history(
     mut sink: opentrail_history::HistorySink,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<()>> {
-    sink.start_from(log.first());
+    sink.start_from_log({
+        let log = log.clone();
+        move || log.first()
+    });
     let run = move || {
         if let Err(error) = run_pump(&log, &mut sink, HISTORY_COMMIT, &stop) {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "the event history stopped; events are recorded and delivered, new ones are not searchable");
@@ -335,6 +353,6 @@ fn trim_log(server: &Server, log_retention: Duration) -> anyhow::Result<usize> {
     let catalog = app.catalog.checkpoint()?;
     let delivered =
         app.catalog.list::<DeliveryState>("")?.iter().filter(|state| state.deleted.is_none()).map(|state| state.cursor).min();
-    let keep_from = catalog.min(app.history.end()).min(delivered.unwrap_or(u64::MAX));
+    let keep_from = catalog.min(app.history.flushed()).min(delivered.unwrap_or(u64::MAX));
     Ok(app.intake.log().trim(keep_from, log_retention)?)
 }

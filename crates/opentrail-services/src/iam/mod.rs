@@ -49,6 +49,13 @@ mod list_roles;
 mod roles;
 mod update_role;
 
+mod groups;
+mod update_user;
+
+mod account_aliases;
+mod oidc_provider;
+mod service_linked_roles;
+
 mod create_policy;
 mod get_policy;
 mod list_entities_for_policy;
@@ -61,7 +68,9 @@ mod tests;
 
 pub use group::Group;
 pub use managed_policy::{ManagedPolicy, document_in_effect};
+pub use oidc_provider::OidcProvider;
 pub use role::Role;
+pub use service_linked_roles::of_service as service_linked_role;
 
 use crate::service::Service;
 
