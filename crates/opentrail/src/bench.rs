@@ -1,6 +1,7 @@
 //! `opentrail bench`: what things cost, beside a peer in the same run.
 
 mod append;
+mod authorise;
 mod calls;
 mod delivery;
 mod million;
@@ -23,6 +24,7 @@ pub struct BenchArgs {
 #[derive(Subcommand)]
 enum BenchCommand {
     Intake(append::IntakeArgs),
+    Authorise(authorise::AuthoriseArgs),
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
     Verify(verify::VerifyArgs),
@@ -37,6 +39,7 @@ enum BenchCommand {
 pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
     match args.command {
         BenchCommand::Intake(args) => tokio::task::spawn_blocking(move || append::run(&args)).await??,
+        BenchCommand::Authorise(args) => authorise::run(args).await?,
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// Most instance profiles of an account.
-const MAX_PROFILES: usize = 1000;
+pub(super) const MAX_PROFILES: usize = 1000;
 
 /// An instance profile.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -61,13 +61,21 @@ mod get_policy;
 mod list_entities_for_policy;
 mod policy_versions;
 
+mod access_key_last_used;
+mod account_summary;
+mod authorization_details;
+mod credential_report;
+mod empty_lists;
+mod sign_in;
+mod simulate;
+
 mod missing;
 mod operations;
 #[cfg(test)]
 mod tests;
 
 pub use group::Group;
-pub use managed_policy::{ManagedPolicy, document_in_effect};
+pub use managed_policy::{ManagedPolicy, PolicyVersion, document_in_effect};
 pub use oidc_provider::OidcProvider;
 pub use role::Role;
 pub use service_linked_roles::of_service as service_linked_role;

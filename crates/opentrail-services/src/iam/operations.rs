@@ -9,10 +9,11 @@ use super::role::Role;
 use super::users;
 use super::validation::recorded_input;
 use super::{
-    account_aliases, attached_policies, boundaries, conditions, create_access_key, create_policy, create_role, create_user,
-    delete_access_key, delete_role, delete_user, get_policy, get_role, get_user, groups, inline_policies, instance_profiles,
-    list_access_keys, list_entities_for_policy, list_roles, list_users, oidc_provider, policy_versions, service_linked_roles,
-    tags, update_access_key, update_role, update_user,
+    access_key_last_used, account_aliases, account_summary, attached_policies, authorization_details, boundaries, conditions,
+    create_access_key, create_policy, create_role, create_user, credential_report, delete_access_key, delete_role, delete_user,
+    empty_lists, get_policy, get_role, get_user, groups, inline_policies, instance_profiles, list_access_keys,
+    list_entities_for_policy, list_roles, list_users, oidc_provider, policy_versions, service_linked_roles, simulate, tags,
+    update_access_key, update_role, update_user,
 };
 use crate::credentials::User;
 use crate::handler;
@@ -58,6 +59,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     write("DeleteAccessKey", users::subject_arn, conditions::of::<User>, handler!(delete_access_key::delete_access_key)),
     read("ListAccessKeys", users::subject_arn, conditions::of::<User>, handler!(list_access_keys::list_access_keys)),
     write("UpdateAccessKey", users::subject_arn, conditions::of::<User>, handler!(update_access_key::update_access_key)),
+    Operation {
+        resource: access_key_last_used::resource,
+        ..account_wide("GetAccessKeyLastUsed", handler!(access_key_last_used::get_access_key_last_used))
+    },
     // Roles
     create::<Role>("CreateRole", handler!(create_role::create_role)),
     read_on::<Role>("GetRole", handler!(get_role::get_role)),
@@ -127,7 +132,27 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation { read_only: false, ..account_wide("CreateAccountAlias", handler!(account_aliases::create)) },
     Operation { read_only: false, ..account_wide("DeleteAccountAlias", handler!(account_aliases::delete)) },
     account_wide("ListAccountAliases", handler!(account_aliases::list)),
+    account_wide("GetAccountSummary", handler!(account_summary::get_account_summary)),
+    account_wide("GetAccountAuthorizationDetails", handler!(authorization_details::get_account_authorization_details)),
+    account_wide("GenerateCredentialReport", handler!(credential_report::generate)),
+    account_wide("GetCredentialReport", handler!(credential_report::get)),
+    account_wide("SimulateCustomPolicy", handler!(simulate::simulate_custom_policy)),
+    Operation {
+        resource: simulate::resource,
+        ..account_wide("SimulatePrincipalPolicy", handler!(simulate::simulate_principal_policy))
+    },
+    // What cannot be made here
+    account_wide("ListServerCertificates", handler!(empty_lists::server_certificates)),
+    account_wide("ListSAMLProviders", handler!(empty_lists::saml_providers)),
+    of_caller("ListSigningCertificates", handler!(empty_lists::signing_certificates)),
+    of_caller("ListSSHPublicKeys", handler!(empty_lists::ssh_public_keys)),
+    of_caller("ListServiceSpecificCredentials", handler!(empty_lists::service_specific_credentials)),
 ];
+
+/// What is read of a user that is named, or of the caller.
+const fn of_caller(name: &'static str, handler: Handler) -> Operation {
+    read(name, users::subject_arn, conditions::of::<User>, handler)
+}
 
 /// What is asked about `*` and changes nothing.
 const fn account_wide(name: &'static str, handler: Handler) -> Operation {

@@ -15,7 +15,7 @@ use opentrail_wire::ApiError;
 use serde_json::{Value, json};
 
 /// Most characters of a trust policy, white space not counted.
-const MAX_TRUST_CHARS: usize = 2048;
+pub(super) const MAX_TRUST_CHARS: usize = 2048;
 
 /// A role in listings.
 pub(super) fn output(role: &Role) -> Value {

@@ -1,3 +1,4 @@
+mod audits;
 mod groups;
 mod policies;
 mod roles;
