@@ -29,6 +29,8 @@ pub enum UserIdentity {
     FederatedUser { principal_id: String, arn: String, account: String, access_key: String },
     /// An OpenTrail or AWS service acting by itself, for example `cloudtrail.amazonaws.com`.
     Service { invoked_by: String },
+    /// A caller for whom a service makes a call: the caller's identity with the service.
+    Forwarded { by: Box<UserIdentity>, invoked_by: String },
     /// A service event's identity: no type, the account and the service.
     ServiceEvent { account: String, invoked_by: String },
     /// A call without valid credentials; `access_key` is what was claimed.
@@ -83,6 +85,11 @@ impl UserIdentity {
                 "accountId": account,
                 "accessKeyId": access_key,
             }),
+            Self::Forwarded { by, invoked_by } => {
+                let mut identity = by.to_value();
+                identity["invokedBy"] = invoked_by.as_str().into();
+                identity
+            }
             Self::Service { invoked_by } => json!({"type": "AWSService", "invokedBy": invoked_by}),
             Self::ServiceEvent { account, invoked_by } => json!({"accountId": account, "invokedBy": invoked_by}),
             Self::Unauthenticated { access_key } => {

@@ -21,6 +21,7 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+pub mod kms;
 mod last_used;
 pub mod logs;
 mod mfa;
@@ -52,6 +53,7 @@ pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,
     &iam::SERVICE,
+    &kms::SERVICE,
     &logs::SERVICE,
     &opentrail::SERVICE,
     &sqs::SERVICE,

@@ -5,6 +5,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
+use opentrail_kms::Kms;
+use opentrail_seal::Seal;
 use opentrail_services::s3::{S3, S3Context, serve, service};
 use opentrail_services::{AccessKey, Account, AuthMode, Call, Caller, User};
 use opentrail_storage::EmbeddedStore;
@@ -37,7 +39,9 @@ async fn start(auth_mode: AuthMode) -> Server {
     let (catalog, applier) = Catalog::open(&dir.path().join("catalog.db")).expect("the catalog opens");
     let config = LogConfig { segment_bytes: 32 * 1024 * 1024, sync: false, ..LogConfig::default() };
     let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("the log opens");
-    let store = EmbeddedStore::open(dir.path(), catalog.clone()).expect("the store opens");
+    let seal = Arc::new(Seal::ephemeral());
+    let store = EmbeddedStore::open(dir.path(), catalog.clone(), Arc::clone(&seal)).expect("the store opens");
+    let kms = Kms::new(&dir.path().join("keys"), catalog.clone(), seal);
     let intake = Intake::new(log, Arc::new(SystemClock));
     let now = intake.now();
     let root = AccessKey::generate(ACCOUNT, None, now);
@@ -48,8 +52,16 @@ async fn start(auth_mode: AuthMode) -> Server {
     let mut changes = Changes::new();
     changes.put(&Account { id: ACCOUNT.into(), created: now }).put(&root).put(&reader).put(&user("reader", policy, now));
     intake.submit(Vec::new(), changes.encode()).await.expect("the log takes it");
-    let context =
-        S3Context { catalog, intake: intake.clone(), store, account_id: ACCOUNT.into(), auth_mode, domains: Vec::new() };
+    let context = S3Context {
+        catalog,
+        intake: intake.clone(),
+        store,
+        kms,
+        bucket_keys: Arc::default(),
+        account_id: ACCOUNT.into(),
+        auth_mode,
+        domains: Vec::new(),
+    };
     let endpoint = listen(service(context)).await;
     Server { _dir: dir, endpoint, root, reader, intake }
 }

@@ -13,6 +13,8 @@ pub struct TrailBinding {
     pub bucket: String,
     /// `S3KeyPrefix` without slashes at its ends.
     pub key_prefix: Option<String>,
+    /// ARN of the KMS key that files are encrypted under.
+    pub kms_key: Option<String>,
 }
 
 impl TrailBinding {
@@ -24,6 +26,7 @@ impl TrailBinding {
             home_region: trail.home_region.clone(),
             bucket: trail.bucket.clone(),
             key_prefix: trail.key_prefix.clone(),
+            kms_key: trail.kms_key_id.clone(),
         }
     }
 }
@@ -66,6 +69,9 @@ pub trait LogBuckets: Send + Sync + 'static {
     /// Whether CloudTrail may use the bucket for this trail: it exists, and its policy lets
     /// `cloudtrail.amazonaws.com` read its ACL and write below `AWSLogs/<account>/`. Writes the empty probe objects.
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault>;
+
+    /// Whether files can be encrypted under a key of this server's KMS.
+    fn takes_keys(&self) -> bool;
 
     /// Writes a file with the canned ACL `bucket-owner-full-control`.
     async fn put(&self, trail: &TrailBinding, object: LogObject) -> Result<(), BucketFault>;

@@ -88,6 +88,10 @@ impl RemoteLogBuckets {
 
 #[async_trait]
 impl LogBuckets for RemoteLogBuckets {
+    fn takes_keys(&self) -> bool {
+        false
+    }
+
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
         for kind in ["CloudTrail", "CloudTrail-Digest"] {
             self.write(trail, probe(trail, kind)).await?;

@@ -2,7 +2,7 @@
 
 mod protection;
 
-pub use protection::{Passphrase, SealConfig, SealKms};
+pub use protection::{Passphrase, SealConfig, SealKms, TlsConfig};
 
 use anyhow::{Context, bail};
 use opentrail_model::{arn, regions};
@@ -32,6 +32,7 @@ pub struct Config {
     pub lifecycle_day: Duration,
     pub remote_s3: Option<RemoteS3>,
     pub seal: SealConfig,
+    pub tls: TlsConfig,
 }
 
 /// The S3-compatible store trails deliver to instead of the embedded one.
@@ -64,6 +65,7 @@ impl Default for Config {
             lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
             seal: SealConfig::default(),
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -380,6 +382,7 @@ impl Config {
         if self.remote_s3.as_ref().is_some_and(|remote| remote.endpoint.is_empty()) {
             bail!("remote.s3 needs remote.s3.endpoint");
         }
+        self.tls.files()?;
         self.seal.validate()
     }
 }

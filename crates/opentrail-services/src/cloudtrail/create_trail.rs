@@ -30,7 +30,7 @@ pub struct CreateTrailRequest {
 /// # Errors
 /// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
 /// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `TrailAlreadyExistsException`,
-/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet.
+/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet, the faults of the key.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {
@@ -44,6 +44,8 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
     input.settings.refuse_unsupported()?;
+    trail.kms_key_id = settings::check_key(app, call, &trail).await?;
+    input.settings.refuse_organization()?;
 
     let lock = trails::lock(app, call).await;
     check_room(app, call, &trail)?;

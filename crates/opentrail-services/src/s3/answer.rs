@@ -61,6 +61,12 @@ pub fn finish(exchange: &Exchange, mut response: Response<Body>) -> Answer {
         response.headers_mut().remove(CONTENT_LENGTH);
         response.headers_mut().remove(CONTENT_TYPE);
         *response.body_mut() = Body::empty();
+    } else {
+        for (name, value) in exchange.answer_headers() {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
     }
     stamp(&mut response, request_id);
     let bytes_out = if exchange.method == Method::HEAD { 0 } else { length(&response) };

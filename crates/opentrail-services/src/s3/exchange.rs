@@ -50,6 +50,7 @@ struct State {
     bucket: Option<Arc<Bucket>>,
     may_list: bool,
     parameters: Map<String, Value>,
+    answer_headers: Vec<(&'static str, String)>,
     recorded: bool,
 }
 
@@ -87,6 +88,7 @@ impl Exchange {
                 bucket: None,
                 may_list: false,
                 parameters: Map::new(),
+                answer_headers: Vec::new(),
                 recorded: false,
             }),
         };
@@ -155,6 +157,15 @@ impl Exchange {
 
     pub fn added_parameters(&self) -> Map<String, Value> {
         self.with(|state| state.parameters.clone())
+    }
+
+    /// Adds a header to the answer, if the call succeeds.
+    pub fn add_answer_header(&self, name: &'static str, value: &str) {
+        self.with(|state| state.answer_headers.push((name, value.to_owned())));
+    }
+
+    pub fn answer_headers(&self) -> Vec<(&'static str, String)> {
+        self.with(|state| state.answer_headers.clone())
     }
 
     pub fn is_recorded(&self) -> bool {

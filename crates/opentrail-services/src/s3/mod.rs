@@ -45,6 +45,7 @@ mod delete;
 mod listing;
 mod multipart;
 mod object;
+mod object_encryption;
 mod object_lock;
 mod object_settings;
 mod read;
@@ -58,6 +59,7 @@ mod coverage;
 mod fault;
 
 pub use coverage::{Coverage, coverage};
+pub use object_encryption::BucketKeys;
 
 use crate::app::{App, AuthMode};
 use crate::call::Call;
@@ -66,6 +68,7 @@ use futures::FutureExt;
 use http::{Request, Response};
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::Intake;
+use opentrail_kms::Kms;
 use opentrail_storage::EmbeddedStore;
 use s3s::Body;
 use s3s::host::MultiDomain;
@@ -79,6 +82,8 @@ pub struct S3Context {
     pub catalog: Catalog,
     pub intake: Intake,
     pub store: EmbeddedStore,
+    pub kms: Kms,
+    pub bucket_keys: Arc<BucketKeys>,
     /// The default account: whose calls are recorded when nothing tells another.
     pub account_id: String,
     pub auth_mode: AuthMode,
@@ -92,6 +97,8 @@ impl S3Context {
             catalog: app.catalog.clone(),
             intake: app.intake.clone(),
             store: app.store.clone(),
+            kms: app.kms.clone(),
+            bucket_keys: Arc::default(),
             account_id: app.settings.account_id.clone(),
             auth_mode: app.settings.auth_mode,
             domains: Vec::new(),

@@ -13,11 +13,8 @@ const REFUSED_PARAMETERS: &[(&str, &str)] = &[
 ];
 
 const REFUSED_HEADERS: &[(&str, &str)] = &[
-    ("x-amz-server-side-encryption", "server-side encryption"),
     ("x-amz-server-side-encryption-customer-algorithm", "encryption with customer keys"),
     ("x-amz-server-side-encryption-customer-key", "encryption with customer keys"),
-    ("x-amz-server-side-encryption-aws-kms-key-id", "encryption with KMS keys"),
-    ("x-amz-server-side-encryption-context", "encryption with KMS keys"),
     ("x-amz-copy-source-server-side-encryption-customer-key", "encryption with customer keys"),
     ("x-amz-website-redirect-location", "website redirects"),
     ("x-amz-write-offset-bytes", "appending to objects"),
