@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
+mod versions;
+
 /// One for all, as a server keeps its root key over restarts.
 static SEAL: LazyLock<Arc<Seal>> = LazyLock::new(|| Arc::new(Seal::ephemeral()));
 

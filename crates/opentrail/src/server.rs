@@ -16,6 +16,7 @@ use opentrail_import::Importer;
 use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
+use opentrail_services::opentrail::Searches;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{
@@ -51,6 +52,8 @@ pub struct Server {
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
     pub uploads: Uploads,
+    /// Turns true when answers without an end have to end.
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl Server {
@@ -133,6 +136,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         catalog: catalog.clone(),
         intake: intake.clone(),
         seal,
+        searches: Searches::default(),
         kms,
         importer: Importer::new(intake.clone(), history.clone(), retention),
         history,
@@ -157,7 +161,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
-    let server = Arc::new(Server { app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
+    let (stop_accepting, stopping) = watch::channel(false);
+    let server =
+        Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -166,7 +172,6 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     } else if !address.ip().is_loopback() {
         tracing::warn!(%address, "listening off loopback without TLS: credentials are safe (SigV4), contents can be read on the way");
     }
-    let (stop_accepting, stopping) = watch::channel(false);
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, tls.clone(), stopping));
     let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
     let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };

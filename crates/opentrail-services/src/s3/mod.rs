@@ -32,6 +32,7 @@ mod refusal;
 mod handler;
 
 mod bucket;
+mod control;
 mod encryption;
 mod lifecycle;
 mod notification;
@@ -122,6 +123,7 @@ pub fn service(context: S3Context) -> S3 {
     let mut builder = S3ServiceBuilder::new(handler::Operations::new(Arc::clone(&context)));
     builder.set_auth(auth::Keys::new(Arc::clone(&context)));
     builder.set_access(access::Access::new(Arc::clone(&context)));
+    builder.set_route(control::Control::new(Arc::clone(&context)));
     if !context.domains.is_empty() {
         builder.set_host(MultiDomain::new(&context.domains).expect("domains are checked when the configuration is read"));
     }
