@@ -16,8 +16,8 @@ use opentrail_import::Importer;
 use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
-use opentrail_services::opentrail::Searches;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
+use opentrail_services::opentrail::Searches;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
