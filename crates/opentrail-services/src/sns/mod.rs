@@ -51,9 +51,6 @@ pub static SERVICE: Service = Service {
     unsupported_code: "InvalidAction",
 };
 
-/// The operations whose events are data events. Source: Amazon SNS Developer Guide, "Logging API calls".
-pub const DATA_EVENTS: &[&str] = &["Publish", "PublishBatch"];
-
 /// Operations that subscribers make by following a link: what the link holds is their permission.
 pub const LINKED: &[&str] = &["ConfirmSubscription", "Unsubscribe"];
 
@@ -80,8 +77,8 @@ const OPERATIONS: &[Operation] = &[
     read("ListSubscriptionsByTopic", handler!(list_subscriptions::list_subscriptions_by_topic)),
     read("GetSubscriptionAttributes", handler!(subscription_attributes::get_subscription_attributes)),
     secret(write("SetSubscriptionAttributes", handler!(subscription_attributes::set_subscription_attributes))),
-    secret(write("Publish", handler!(publish::publish))),
-    Operation { action: Some("sns:Publish"), ..secret(write("PublishBatch", handler!(publish::publish_batch))) },
+    data(secret(write("Publish", handler!(publish::publish)))),
+    Operation { action: Some("sns:Publish"), ..data(secret(write("PublishBatch", handler!(publish::publish_batch)))) },
 ];
 
 const fn write(name: &'static str, handler: Handler) -> Operation {
@@ -94,6 +91,11 @@ const fn read(name: &'static str, handler: Handler) -> Operation {
 
 const fn account_wide(name: &'static str, handler: Handler) -> Operation {
     Operation { resource: |_, _, _| "*".into(), resource_policy: None, ..read(name, handler) }
+}
+
+/// For operations whose events are data events. Source: Amazon SNS Developer Guide, "Logging API calls".
+const fn data(operation: Operation) -> Operation {
+    Operation { data_event: true, ..operation }
 }
 
 /// For operations whose input holds what not everybody should read.
