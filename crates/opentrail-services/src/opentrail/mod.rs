@@ -2,21 +2,34 @@
 //!
 //! ```text
 //! POST /-/import?source=NAME ──▶ import_events.rs ──▶ opentrail-import ──▶ event log
-//! X-Amz-Target: OpenTrail_20261121.… ──▶ describe_history.rs
+//! X-Amz-Target: OpenTrail_20261121.… ──▶ search.rs, counts.rs, who.rs ──question.rs──▶ History
+//!                          answers that are streamed ──▶ stream.rs ──▶ pieces
 //! ```
 
+mod counts;
 mod describe_history;
 mod import_events;
+mod search;
+mod stream;
+mod who;
+
+mod question;
 #[cfg(test)]
 mod tests;
 
 pub use import_events::{IMPORT_EVENTS, Upload, import_events, may_import};
+pub use question::Searches;
+pub use stream::{Streaming, is_streamed, stream};
 
 use crate::app::App;
 use crate::call::Call;
+use crate::dates::record_times;
 use crate::handler;
-use crate::service::{Operation, Service};
+use crate::recording::lower_cased;
+use crate::service::{Handler, Operation, Reply, Service};
+use opentrail_wire::ApiError;
 use serde_json::Value;
+use std::sync::Arc;
 
 pub static SERVICE: Service = Service {
     name: "opentrail",
@@ -32,9 +45,31 @@ pub static SERVICE: Service = Service {
 };
 
 const OPERATIONS: &[Operation] = &[
-    Operation { read_only: true, resource, ..Operation::new("DescribeHistory", handler!(describe_history::describe_history)) },
+    reading("CountBy", handler!(counts::count_by)),
+    reading("DescribeHistory", handler!(describe_history::describe_history)),
+    reading(stream::DOWNLOAD_EVENTS, handler!(not_streamed)),
+    reading(stream::FOLLOW_EVENTS, handler!(not_streamed)),
+    reading("Histogram", handler!(counts::histogram)),
     Operation { resource, parameters: |_| Value::Null, ..Operation::new(IMPORT_EVENTS, handler!(import_events::misplaced)) },
+    reading("Search", handler!(search::search)),
+    reading("Who", handler!(who::who)),
 ];
+
+const fn reading(name: &'static str, handler: Handler) -> Operation {
+    Operation { read_only: true, resource, parameters: question_parameters, ..Operation::new(name, handler) }
+}
+
+/// The input, times in words.
+fn question_parameters(input: &Value) -> Value {
+    let mut parameters = lower_cased(input);
+    record_times(&mut parameters, &["startTime", "endTime"]);
+    parameters
+}
+
+/// Stands in the table for operations that the front runs by [`stream()`].
+async fn not_streamed(_: &Arc<App>, _: &Call, _: Value) -> Result<Reply, ApiError> {
+    Err(ApiError::new("ValidationException", "The answer of this operation is streamed."))
+}
 
 /// The event history of an account, which policies can name.
 fn resource(_: &App, call: &Call, _: &Value) -> String {
