@@ -23,6 +23,7 @@ mod dates;
 pub mod iam;
 pub mod kms;
 mod last_used;
+pub mod logs;
 mod mfa;
 pub mod opentrail;
 mod query_protocol;
@@ -47,11 +48,13 @@ pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_a
 pub use session::Session;
 
 /// Every service that answers at the endpoint, apart from S3.
+#[rustfmt::skip]
 pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
+    &logs::SERVICE,
     &opentrail::SERVICE,
     &sqs::SERVICE,
     &sts::SERVICE,

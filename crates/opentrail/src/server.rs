@@ -16,6 +16,7 @@ use opentrail_import::Importer;
 use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
+use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{
@@ -74,6 +75,7 @@ pub struct Running {
     lifecycle: tokio::task::JoinHandle<()>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
+    logs_tidying: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
@@ -176,6 +178,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let worker = LifecycleWorker::new(server.app.store.clone(), intake.clone(), worker_config);
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
+    let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
     Ok(Running {
         address,
         secure: tls.is_some(),
@@ -188,6 +191,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lifecycle,
         accepting,
         housekeeping,
+        logs_tidying,
         sweeping,
         history: history_thread,
         _lock: lock,
@@ -220,6 +224,7 @@ impl Running {
             tracing::error!(%error, "the listener failed");
         }
         self.housekeeping.abort();
+        self.logs_tidying.abort();
         self.stop_lifecycle.send_replace(true);
         if let Err(error) = self.lifecycle.await {
             tracing::error!(%error, "the lifecycle worker failed");
@@ -368,6 +373,18 @@ async fn keep_house(server: Arc<Server>, log_retention: Duration) {
             Ok(Ok(segments)) => tracing::info!(segments, "removed log segments that every sink has read"),
             Ok(Err(error)) => tracing::warn!(%error, "removing old log segments failed"),
             Err(error) => tracing::error!(%error, "housekeeping failed"),
+        }
+    }
+}
+
+/// Removes log events that have expired, and those of deleted groups and streams.
+async fn keep_logs(server: Arc<Server>) {
+    loop {
+        tokio::time::sleep(LOGS_TIDYING).await;
+        match tidy_logs(&server.app).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed expired log events"),
+            Err(error) => tracing::warn!(%error, "removing expired log events failed"),
         }
     }
 }
