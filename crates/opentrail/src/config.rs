@@ -209,7 +209,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "public_url",
-        default: "http:// and the listen address",
+        default: "the listen address",
         meaning: "URL by which others reach this server; links and the certificate's address in notifications begin with it",
         set: set_public_url,
     },

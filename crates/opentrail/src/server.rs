@@ -181,7 +181,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     } else if !address.ip().is_loopback() {
         tracing::warn!(%address, "listening off loopback without TLS: credentials are safe (SigV4), contents can be read on the way");
     }
-    topics.set_public_url(&config.public_url.clone().unwrap_or_else(|| format!("http://{address}")));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    topics.set_public_url(&config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")));
     let delivering = tokio::spawn(async move { topics.deliver_until_closed().await });
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, tls.clone(), stopping));
     let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
