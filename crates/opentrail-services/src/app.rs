@@ -5,6 +5,7 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
+use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct App {
     /// Where trails deliver: the embedded store or a remote one.
     pub log_buckets: Arc<dyn LogBuckets>,
     pub signing_keys: SigningKeys,
+    /// Seals session tokens and secrets at rest.
+    pub seal: Arc<Seal>,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Holds LookupEvents to `settings.lookup_rate`.

@@ -2,6 +2,7 @@
 
 use crate::app::{App, AuthMode, catalog_failure};
 use crate::call::Caller;
+use crate::temporary::{TemporaryCredentials, TokenFault};
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
 use opentrail_policy::{PolicyDocument, PolicyKind};
 use opentrail_wire::{ApiError, AuthFault, Protocol, SignedRequest, auth_error};
@@ -98,7 +99,7 @@ pub fn unique_id(prefix: &str) -> String {
     format!("{prefix}{}", random_text(17, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))
 }
 
-fn random_text(length: usize, alphabet: &[u8]) -> String {
+pub(crate) fn random_text(length: usize, alphabet: &[u8]) -> String {
     let mut random = rand::rng();
     (0..length).map(|_| char::from(alphabet[random.random_range(0..alphabet.len())])).collect()
 }
@@ -135,7 +136,7 @@ pub fn authenticate(
 ) -> Result<Caller, (ApiError, Caller)> {
     if app.settings.auth_mode == AuthMode::AcceptAny {
         let access_key = opentrail_wire::claim(request).map_or_else(|_| "AKIAACCEPTANY0000000".into(), |claim| claim.access_key);
-        return Ok(Caller::Root { account: app.settings.account_id.clone(), access_key });
+        return Ok(Caller::Root { account: app.settings.account_id.clone(), access_key, session: None });
     }
     let claim = match opentrail_wire::claim(request) {
         Ok(claim) => claim,
@@ -147,13 +148,20 @@ pub fn authenticate(
     if claim.service != service {
         return Err(fault(&AuthFault::WrongService { expected: service.into(), got: claim.service.clone() }));
     }
-    let key = app.catalog.get::<AccessKey>(&claim.access_key).map_err(|error| (catalog_failure(&error), unauthenticated()))?;
-    let Some(key) = key.filter(|key| key.active) else { return Err(fault(&AuthFault::UnknownKey)) };
-    if claim.security_token.is_some() {
-        return Err(fault(&AuthFault::BadToken));
+    let failed = |error: CatalogError| (catalog_failure(&error), unauthenticated());
+    let verify = |secret: &str| opentrail_wire::verify_with(&app.derived_keys, &claim, request, secret, now);
+    if let Some(token) = &claim.security_token {
+        let session = TemporaryCredentials::open(&app.seal, &claim.access_key, token, now).map_err(|reason| match reason {
+            TokenFault::Bad => fault(&AuthFault::BadToken),
+            TokenFault::Expired => fault(&AuthFault::ExpiredToken),
+        })?;
+        verify(&session.secret).map_err(|reason| fault(&reason))?;
+        return session.caller(&app.catalog).map_err(failed)?.ok_or_else(|| fault(&AuthFault::BadToken));
     }
-    opentrail_wire::verify_with(&app.derived_keys, &claim, request, &key.secret, now).map_err(|reason| fault(&reason))?;
-    caller_of(&app.catalog, &key).map_err(|error| (catalog_failure(&error), unauthenticated()))
+    let key = app.catalog.get::<AccessKey>(&claim.access_key).map_err(failed)?;
+    let Some(key) = key.filter(|key| key.active) else { return Err(fault(&AuthFault::UnknownKey)) };
+    verify(&key.secret).map_err(|reason| fault(&reason))?;
+    caller_of(&app.catalog, &key).map_err(failed)
 }
 
 /// The caller that a key belongs to. A key whose user is gone is no longer anybody's.
@@ -162,7 +170,7 @@ pub fn authenticate(
 /// If the catalog fails.
 pub fn caller_of(catalog: &Catalog, key: &AccessKey) -> Result<Caller, CatalogError> {
     let Some(name) = &key.user else {
-        return Ok(Caller::Root { account: key.account.clone(), access_key: key.id.clone() });
+        return Ok(Caller::Root { account: key.account.clone(), access_key: key.id.clone(), session: None });
     };
     let user = catalog.get::<User>(&format!("{}/{name}", key.account))?;
     Ok(user.map_or_else(
@@ -173,6 +181,7 @@ pub fn caller_of(catalog: &Catalog, key: &AccessKey) -> Result<Caller, CatalogEr
             arn: user.arn(),
             user_id: user.id.clone(),
             access_key: key.id.clone(),
+            session: None,
         },
     ))
 }

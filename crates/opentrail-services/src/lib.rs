@@ -24,7 +24,10 @@ mod recording;
 mod regions;
 pub mod s3;
 mod service;
+mod session;
+pub mod signin;
 pub mod sts;
+mod temporary;
 #[cfg(test)]
 mod testing;
 

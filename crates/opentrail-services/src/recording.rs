@@ -26,8 +26,30 @@ pub fn lower_cased(input: &Value) -> Value {
     }
 }
 
-/// The event of a call.
-pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
+/// The events of a call: one for the account that called, and one for the account of the resource if that is another.
+pub fn events(app: &App, call: &Call, outcome: &Outcome<'_>) -> Vec<Event> {
+    let record = record(app, call, outcome);
+    match outcome.result.ok().and_then(|reply| reply.owner_account.as_ref()) {
+        Some(owner) if *owner != record.recipient_account => shared(&app.intake, call, record, owner),
+        _ => vec![seal(record)],
+    }
+}
+
+/// The copies of one event that two accounts get: the caller's, and the resource owner's, which shows of the caller only
+/// the account and the id.
+fn shared(intake: &Intake, call: &Call, record: Record, owner: &str) -> Vec<Event> {
+    let shared_event_id = Some(intake.event_id());
+    let owners = Record {
+        user_identity: call.caller.foreign_identity(),
+        event_id: intake.event_id(),
+        recipient_account: owner.to_owned(),
+        shared_event_id: shared_event_id.clone(),
+        ..record.clone()
+    };
+    vec![seal(Record { shared_event_id, ..record }), seal(owners)]
+}
+
+fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
     let read_only = outcome.operation.is_some_and(|operation| operation.read_only);
     let reply = outcome.result.ok();
     let response_elements = match reply {
@@ -36,7 +58,7 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
         _ => Value::Null,
     };
     let region = if outcome.service.global { regions::GLOBAL_SERVICE_REGION.to_owned() } else { call.region.clone() };
-    let record = Record {
+    Record {
         kind: if outcome.service.data_events { EventKind::DataCall } else { EventKind::ManagementCall },
         event_source: event_source(call, outcome.service),
         event_name: printable(outcome.operation_name),
@@ -49,8 +71,7 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
         resources: reply.map(|reply| reply.resources.clone()).unwrap_or_default(),
         api_version: None,
         ..base(&app.intake, call, region)
-    };
-    seal(record)
+    }
 }
 
 /// A service that is not here is recorded under the name the caller signed for.
@@ -133,7 +154,7 @@ fn base(intake: &Intake, call: &Call, region: String) -> Record {
             cipher_suite: call.tls.as_ref().map(|(_, cipher)| cipher.clone()),
             client_provided_host_header: call.host.clone(),
         }),
-        session_from_console: false,
+        session_from_console: call.caller.session().is_some_and(|session| session.console),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Reply {
     pub response_elements: Option<Value>,
     pub resources: Vec<Resource>,
     pub additional_event_data: Option<Value>,
+    /// The account of the resource. If it is not the caller's, it gets a record of the call too.
+    pub owner_account: Option<String>,
     /// Events that this call causes besides its own, recorded in the same entry.
     pub more_events: Vec<Event>,
 }
@@ -141,7 +143,7 @@ pub async fn run(
         },
     };
     let outcome = Outcome { service, operation_name, operation, parameters, result: result.as_ref() };
-    let mut events = vec![recording::event(app, &call, &outcome)];
+    let mut events = recording::events(app, &call, &outcome);
     match result {
         Err(error) => {
             app.intake.submit(events, bytes::Bytes::new()).await.map_err(|failure| log_failure(&failure))?;
@@ -174,8 +176,8 @@ pub async fn refuse(
         parameters: Value::Null,
         result: Err(&error),
     };
-    let event = recording::event(app, call, &outcome);
-    app.intake.submit(vec![event], bytes::Bytes::new()).await.map(|_| ()).map_err(|failure| log_failure(&failure))
+    let events = recording::events(app, call, &outcome);
+    app.intake.submit(events, bytes::Bytes::new()).await.map(|_| ()).map_err(|failure| log_failure(&failure))
 }
 
 fn unknown(service: &Service, operation: &str) -> ApiError {

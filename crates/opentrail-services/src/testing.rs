@@ -10,6 +10,7 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
+use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
@@ -81,6 +82,7 @@ impl Bench {
             intake,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
+            seal: Arc::new(Seal::ephemeral()),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
         };
@@ -90,7 +92,7 @@ impl Bench {
     /// A call of the root user in us-east-1, now.
     pub fn call(&self) -> Call {
         Call {
-            caller: Caller::Root { account: ACCOUNT.into(), access_key: "AKIAROOT000000000000".into() },
+            caller: Caller::Root { account: ACCOUNT.into(), access_key: "AKIAROOT000000000000".into(), session: None },
             account: ACCOUNT.into(),
             region: "us-east-1".into(),
             source_ip: "192.0.2.1".into(),
@@ -126,6 +128,7 @@ impl Bench {
             arn: user.arn(),
             user_id: user.id.clone(),
             access_key: "AKIAUSER000000000000".into(),
+            session: None,
         };
         Call { caller, ..self.call() }
     }

@@ -11,7 +11,7 @@
 
 mod access_keys;
 mod users;
-mod validation;
+pub(crate) mod validation;
 
 mod create_user;
 mod delete_user;

@@ -1,12 +1,13 @@
 //! Who may do what.
 
-use super::auth::{catalog_fault, unknown_key};
+use super::auth::{bad_token, catalog_fault, unknown_key};
 use super::exchange::{Exchange, Signing, decode};
 use super::operation::{Scope, recorded_name};
 use super::{S3Context, fault, refusal};
 use crate::app::AuthMode;
 use crate::call::{Call, Caller};
 use crate::credentials::{AccessKey, User, caller_of};
+use crate::temporary::TemporaryCredentials;
 use async_trait::async_trait;
 use opentrail_policy::{Decision, Policies, PolicyDocument, PolicyKind, Reason, Request, RequestContext, decide};
 use opentrail_storage::Bucket;
@@ -25,8 +26,12 @@ impl Access {
         Self(context)
     }
 
-    fn caller(&self, access_key: Option<&str>) -> S3Result<Caller> {
+    fn caller(&self, session: Option<Arc<TemporaryCredentials>>, access_key: Option<&str>) -> S3Result<Caller> {
         let Some(id) = access_key else { return Ok(Caller::Anonymous) };
+        if let Some(session) = session {
+            let caller = session.caller(&self.0.catalog).map_err(|error| catalog_fault(&error))?;
+            return caller.ok_or_else(bad_token);
+        }
         let key = self.0.catalog.get::<AccessKey>(id).map_err(|error| catalog_fault(&error))?.ok_or_else(unknown_key)?;
         match caller_of(&self.0.catalog, &key).map_err(|error| catalog_fault(&error))? {
             Caller::Unauthenticated { .. } => Err(unknown_key()),
@@ -45,9 +50,9 @@ impl S3Access for Access {
                 Caller::Unauthenticated { access_key: Some(key) } => key,
                 _ => "AKIAACCEPTANY0000000".into(),
             };
-            Caller::Root { account: self.0.account_id.clone(), access_key }
+            Caller::Root { account: self.0.account_id.clone(), access_key, session: None }
         } else {
-            self.caller(cx.credentials().map(|credentials| credentials.access_key.as_str()))?
+            self.caller(exchange.session(), cx.credentials().map(|credentials| credentials.access_key.as_str()))?
         };
         exchange.set_caller(caller);
         authorise(&exchange)?;

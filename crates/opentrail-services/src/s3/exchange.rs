@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::operation::{self, S3Operation, Scope};
 use super::{S3Context, fault, record};
 use crate::call::{Call, Caller};
+use crate::temporary::TemporaryCredentials;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request};
 use opentrail_eventlog::LogErrorKind;
@@ -44,6 +45,8 @@ pub struct Exchange {
 
 struct State {
     caller: Caller,
+    /// Of the temporary credentials that the request claims; who holds them is proved with the signature.
+    session: Option<Arc<TemporaryCredentials>>,
     operation: &'static S3Operation,
     /// The name to record, where it is not the operation's.
     name: Option<String>,
@@ -82,6 +85,7 @@ impl Exchange {
             trailers: Arc::default(),
             state: Mutex::new(State {
                 caller,
+                session: None,
                 operation,
                 name: None,
                 bucket: None,
@@ -137,6 +141,14 @@ impl Exchange {
 
     pub fn set_caller(&self, caller: Caller) {
         self.with(|state| state.caller = caller);
+    }
+
+    pub fn set_session(&self, session: TemporaryCredentials) {
+        self.with(|state| state.session = Some(Arc::new(session)));
+    }
+
+    pub fn session(&self) -> Option<Arc<TemporaryCredentials>> {
+        self.with(|state| state.session.clone())
     }
 
     /// Whether the caller may learn which keys exist.
