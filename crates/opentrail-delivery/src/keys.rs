@@ -1,7 +1,7 @@
 //! Signing keys: one RSA-2048 key pair per region at a time, rotated with overlap; public keys are kept for ever.
 //!
-//! The private half lies in `keys/<region>/<fingerprint>.pk8`, readable by the owner only, durable before the public
-//! half is announced in the catalog. Fingerprint: MD5 of the PKCS#1 `RSAPublicKey` DER, as AWS has it.
+//! The private half lies sealed in `keys/<region>/<fingerprint>.sealed`, readable by the owner only, durable before the
+//! public half is announced in the catalog. Versions before sealing wrote it plain, as `.pk8`; these are read too. Fingerprint: MD5 of the PKCS#1 `RSAPublicKey` DER, as AWS has it.
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -13,16 +13,19 @@ use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
 use opentrail_eventlog::{Event, Intake, LogError};
 use opentrail_model::service_event::{Occasion, service_event};
 use opentrail_model::timestamp::event_time;
+use opentrail_seal::{Seal, SealError, write_secret_file};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
 
+/// What private halves are sealed for.
+const PURPOSE: &str = "digest-signing-key";
 /// How long a key is listed as valid.
 pub const VALIDITY: Duration = Duration::days(30);
 /// A new key takes over when the old one has this long left.
@@ -38,6 +41,8 @@ pub enum KeyError {
     File { path: PathBuf, source: std::io::Error },
     #[error("key file {path} does not hold the key it is named after")]
     Mismatch { path: PathBuf },
+    #[error("key file {path} could not be unsealed")]
+    Sealed { path: PathBuf, source: SealError },
     #[error("signing failed")]
     Sign,
     #[error("recording a key failed")]
@@ -81,13 +86,14 @@ pub struct SigningKeys {
     dir: PathBuf,
     catalog: Catalog,
     intake: Intake,
+    seal: Arc<Seal>,
     loaded: Arc<Mutex<HashMap<String, Arc<KeyPair>>>>,
 }
 
 impl SigningKeys {
-    /// Keys kept below `dir`.
-    pub fn new(dir: &Path, catalog: Catalog, intake: Intake) -> Self {
-        Self { dir: dir.to_owned(), catalog, intake, loaded: Arc::default() }
+    /// Keys kept below `dir`, sealed.
+    pub fn new(dir: &Path, catalog: Catalog, intake: Intake, seal: Arc<Seal>) -> Self {
+        Self { dir: dir.to_owned(), catalog, intake, seal, loaded: Arc::default() }
     }
 
     /// Every public key of a region whose validity meets `[from, to]`, oldest first.
@@ -123,8 +129,10 @@ impl SigningKeys {
         }
         let dir = self.dir.join(region);
         let region_name = region.to_owned();
-        let key =
-            tokio::task::spawn_blocking(move || generate(&dir, &region_name, now)).await.map_err(|_| KeyError::Generate)??;
+        let seal = Arc::clone(&self.seal);
+        let key = tokio::task::spawn_blocking(move || generate(&dir, &region_name, &seal, now))
+            .await
+            .map_err(|_| KeyError::Generate)??;
         // The private half is durable; announcing the public half makes the key the region's current one.
         let mut changes = Changes::new();
         changes.put(&key);
@@ -153,8 +161,7 @@ impl SigningKeys {
         if let Some(pair) = loaded.get(&key.fingerprint) {
             return Ok(Arc::clone(pair));
         }
-        let path = self.dir.join(&key.region).join(format!("{}.pk8", key.fingerprint));
-        let der = fs::read(&path).map_err(|source| KeyError::File { path: path.clone(), source })?;
+        let (path, der) = self.private_half(key)?;
         let pair = KeyPair::from_pkcs8(&der).map_err(|_| KeyError::Mismatch { path: path.clone() })?;
         if fingerprint(pair.public_key().as_ref()) != key.fingerprint {
             return Err(KeyError::Mismatch { path });
@@ -163,28 +170,43 @@ impl SigningKeys {
         loaded.insert(key.fingerprint.clone(), Arc::clone(&pair));
         Ok(pair)
     }
+
+    /// The PKCS#8 form, and the file it came from.
+    fn private_half(&self, key: &PublicKey) -> Result<(PathBuf, Zeroizing<Vec<u8>>), KeyError> {
+        let path = self.dir.join(&key.region).join(format!("{}.sealed", key.fingerprint));
+        match fs::read(&path) {
+            Ok(sealed) => match self.seal.open(PURPOSE, &context(&key.region, &key.fingerprint), &sealed) {
+                Ok(der) => Ok((path, der)),
+                Err(source) => Err(KeyError::Sealed { path, source }),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let path = path.with_extension("pk8");
+                let der = fs::read(&path).map_err(|source| KeyError::File { path: path.clone(), source })?;
+                Ok((path, Zeroizing::new(der)))
+            }
+            Err(source) => Err(KeyError::File { path, source }),
+        }
+    }
+}
+
+fn context<'a>(region: &'a str, fingerprint: &'a str) -> [(&'static str, &'a str); 2] {
+    [("region", region), ("fingerprint", fingerprint)]
 }
 
 fn fingerprint(der: &[u8]) -> String {
     hex::encode(Md5::digest(der))
 }
 
-fn generate(dir: &Path, region: &str, now: OffsetDateTime) -> Result<PublicKey, KeyError> {
+fn generate(dir: &Path, region: &str, seal: &Seal, now: OffsetDateTime) -> Result<PublicKey, KeyError> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Generate)?;
     let private = pair.as_der().map_err(|_| KeyError::Generate)?;
     let public = pair.public_key().as_ref();
     let fingerprint = fingerprint(public);
-    let path = dir.join(format!("{fingerprint}.pk8"));
-    let write = || -> std::io::Result<()> {
-        fs::create_dir_all(dir)?;
-        let temporary = dir.join(format!("{fingerprint}.tmp"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(private.as_ref())?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(|source| KeyError::File { path: path.clone(), source })?;
+    let path = dir.join(format!("{fingerprint}.sealed"));
+    let sealed = seal
+        .seal(PURPOSE, &context(region, &fingerprint), private.as_ref())
+        .map_err(|source| KeyError::Sealed { path: path.clone(), source })?;
+    write_secret_file(&path, &sealed).map_err(|source| KeyError::File { path, source })?;
     let now = now.replace_nanosecond(0).unwrap_or(now);
     Ok(PublicKey {
         region: region.into(),

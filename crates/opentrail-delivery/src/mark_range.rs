@@ -82,7 +82,7 @@ impl Scan {
         {
             self.close_files();
         }
-        for (offset, event) in entry.entry.events.iter().enumerate() {
+        for (offset, event) in entry.entry.news().iter().enumerate() {
             let Ok(facts) = EventFacts::read(&event.record) else {
                 self.result.unreadable += 1;
                 continue;

@@ -41,7 +41,7 @@ pub(crate) struct Marker {
     pub max_bytes: u64,
     /// End of the newest mark.
     pub marked: Position,
-    /// Events and bytes that the log had taken since its opening when that mark was made.
+    /// Events and bytes that the log had taken since its opening when that mark was made, without imports.
     last_events: u64,
     last_bytes: u64,
     next_tick_ms: i64,
@@ -71,7 +71,8 @@ impl Marker {
     pub(crate) async fn step(&mut self, states: &[DeliveryState], force: bool) -> Result<(), DeliveryError> {
         let now_ms = self.now_ms();
         let stats = self.intake.log().stats();
-        let full = stats.bytes.saturating_sub(self.last_bytes) >= self.max_bytes;
+        let bytes = stats.bytes.saturating_sub(stats.imported_bytes);
+        let full = bytes.saturating_sub(self.last_bytes) >= self.max_bytes;
         let due = now_ms >= self.next_tick_ms;
         if !(due || full || force) {
             return Ok(());
@@ -95,7 +96,7 @@ impl Marker {
             self.intake.submit(Vec::new(), changes.encode()).await?;
         }
         if new {
-            (self.marked, self.last_events, self.last_bytes) = (end, stats.events, stats.bytes);
+            (self.marked, self.last_events, self.last_bytes) = (end, stats.events, bytes);
         }
         Ok(())
     }

@@ -9,16 +9,20 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, SigningKeys, TrailStatus, trail_id};
 use opentrail_eventlog::{Event, EventLog, Intake, LogConfig, SystemClock};
 use opentrail_model::trail::Trail;
+use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, LogBuckets, LogObject, TrailBinding};
 use opentrail_verify::{KeySet, Options, Silent};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 const ACCOUNT: &str = "123456789012";
+
+/// One for all, as a server keeps its root key over restarts.
+static SEAL: LazyLock<Arc<Seal>> = LazyLock::new(|| Arc::new(Seal::ephemeral()));
 
 /// Keeps objects in memory; loses the answer to every first put of a key, and refuses everything while told to.
 #[derive(Default)]
@@ -68,7 +72,7 @@ fn open(dir: &Path, buckets: &Arc<FaultyBuckets>) -> World {
     let config = LogConfig { segment_bytes: 1 << 20, ..LogConfig::default() };
     let (log, _) = EventLog::open(&dir.join("log"), &config, Box::new(applier)).expect("log");
     let intake = Intake::new(log, Arc::new(SystemClock));
-    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone());
+    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone(), Arc::clone(&SEAL));
     let config =
         DeliveryConfig { interval: Duration::from_millis(200), max_bytes: 20_000, digest_interval: Duration::from_secs(1) };
     let port: Arc<dyn LogBuckets> = Arc::clone(buckets) as Arc<dyn LogBuckets>;
@@ -228,5 +232,24 @@ async fn trails_with_different_selectors_do_not_disturb_each_other() {
     assert_eq!(delivered(&buckets, "one/").len(), 49);
     let home: Vec<u32> = (2u32..50).filter(|id| !id.is_multiple_of(3)).collect();
     assert_eq!(delivered(&buckets, "other/").keys().copied().collect::<Vec<_>>(), home);
+    world.delivery.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_events_are_not_delivered() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let buckets = Arc::new(FaultyBuckets::default());
+    let world = open(dir.path(), &buckets);
+    change(&world, &Trail { logging: true, ..trail("main") }, true, 1).await;
+    for id in 2..20 {
+        record(&world, id..id + 1).await;
+        let queued = world.intake.queue_imported(vec![event(1000 + id), event(2000 + id)]).expect("queued");
+        let end = tokio::task::spawn_blocking(|| queued.wait_blocking()).await.expect("joins").expect("imported");
+        assert_eq!(end, world.intake.log().end());
+    }
+    assert!(world.delivery.flush(Duration::from_secs(20)).await, "flushes");
+    assert_eq!(delivered(&buckets, "main/").into_keys().collect::<Vec<_>>(), (1..20).collect::<Vec<_>>());
+    let stats = world.intake.log().stats();
+    assert_eq!((stats.events, stats.imported_events), (19, 36));
     world.delivery.stop().await;
 }

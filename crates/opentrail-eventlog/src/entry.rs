@@ -1,13 +1,16 @@
 //! Entries and how they are laid out inside a block.
 //!
 //! ```text
-//! entry   = u32 event count ▪ u32 length of changes ▪ changes ▪ event*
+//! entry   = u32 event count, its highest bit set for imported events ▪ u32 length of changes ▪ changes ▪ event*
 //! event   = u8 account length ▪ u8 region length ▪ u32 record length ▪ account ▪ region ▪ record
 //! ```
 //!
 //! All numbers little-endian.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// The bit of an event count that marks imported events. Counts stay far below it.
+const IMPORTED: u32 = 1 << 31;
 
 /// A place in the log. Every event has its own; an entry without events takes one too.
 pub type Position = u64;
@@ -29,6 +32,9 @@ pub struct Entry {
     pub events: Vec<Event>,
     /// State changes in the applier's own encoding; empty for none.
     pub changes: Bytes,
+    /// Whether the events happened and were recorded elsewhere, some time ago. They belong into the history and nowhere
+    /// else: nobody is told of them as if they were news. See [`Self::news`].
+    pub imported: bool,
 }
 
 /// An entry read back.
@@ -49,6 +55,11 @@ impl LoggedEntry {
 }
 
 impl Entry {
+    /// The events that are news: none of those that were imported. What every reader of the log but the history takes.
+    pub fn news(&self) -> &[Event] {
+        if self.imported { &[] } else { &self.events }
+    }
+
     /// How many positions the entry takes.
     pub fn span(&self) -> u64 {
         (self.events.len() as u64).max(1)
@@ -59,7 +70,9 @@ impl Entry {
     }
 
     pub(crate) fn encode(&self, out: &mut BytesMut) {
-        out.put_u32_le(u32::try_from(self.events.len()).expect("intake bounds the number of events"));
+        let count = u32::try_from(self.events.len()).expect("intake bounds the number of events");
+        debug_assert!(count < IMPORTED, "intake bounds the number of events");
+        out.put_u32_le(if self.imported { count | IMPORTED } else { count });
         out.put_u32_le(u32::try_from(self.changes.len()).expect("intake bounds the size of changes"));
         out.put_slice(&self.changes);
         for event in &self.events {
@@ -77,7 +90,9 @@ impl Entry {
         if payload.len() < 8 {
             return None;
         }
-        let count = payload.get_u32_le() as usize;
+        let count = payload.get_u32_le();
+        let imported = count & IMPORTED != 0;
+        let count = (count & !IMPORTED) as usize;
         let changes_len = payload.get_u32_le() as usize;
         if changes_len > payload.len() || count > payload.len() {
             return None;
@@ -98,7 +113,7 @@ impl Entry {
             let region = String::from_utf8(payload.split_to(region_len).to_vec()).ok()?;
             events.push(Event { account, region, record: payload.split_to(record_len) });
         }
-        Some(Self { events, changes })
+        Some(Self { events, changes, imported })
     }
 }
 
@@ -109,7 +124,7 @@ mod tests {
     fn sample() -> Entry {
         let event =
             |n: u8| Event { account: "123456789012".into(), region: "us-east-1".into(), record: vec![n; n as usize].into() };
-        Entry { events: vec![event(3), event(0)], changes: Bytes::from_static(b"change") }
+        Entry { events: vec![event(3), event(0)], changes: Bytes::from_static(b"change"), imported: false }
     }
 
     #[test]
@@ -123,6 +138,23 @@ mod tests {
         assert_eq!(Entry::decode(&mut payload), Some(Entry::default()));
         assert!(payload.is_empty());
         assert_eq!(Entry::decode(&mut payload), None);
+    }
+
+    /// An entry as versions without imports wrote it, and the same as an import.
+    #[test]
+    fn the_encoding_is_what_it_was() {
+        let plain = b"\x01\0\0\0\x02\0\0\0ch\x01\x02\x03\0\0\0aus{1}";
+        let event = Event { account: "a".into(), region: "us".into(), record: Bytes::from_static(b"{1}") };
+        let expect = Entry { events: vec![event], changes: Bytes::from_static(b"ch"), imported: false };
+        let mut imported = *plain;
+        imported[3] = 0x80;
+        for (bytes, expect) in [(plain, expect.clone()), (&imported, Entry { imported: true, ..expect })] {
+            assert_eq!(Entry::decode(&mut Bytes::copy_from_slice(bytes)).as_ref(), Some(&expect));
+            let mut out = BytesMut::new();
+            expect.encode(&mut out);
+            assert_eq!(out[..], bytes[..]);
+            assert_eq!(expect.news().len(), usize::from(!expect.imported));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::log::EventLog;
 use bytes::Bytes;
 use std::sync::Arc;
 use time::OffsetDateTime;
+use tokio::sync::oneshot;
 
 /// Largest record, in bytes of JSON. Larger than CloudTrail's 256 KB, because imports may hold 1 MB records.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
@@ -14,6 +15,8 @@ pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
 pub const MAX_EVENTS_PER_ENTRY: usize = 1000;
 /// Largest encoding of one entry's changes, in bytes.
 const MAX_CHANGES_BYTES: usize = 8 * 1024 * 1024;
+/// Largest sum of one entry's records, in bytes.
+pub const MAX_ENTRY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Admits, stamps and appends. Cheap to clone.
 #[derive(Clone)]
@@ -49,7 +52,7 @@ impl Intake {
     /// submission may have become durable.
     pub async fn submit(&self, events: Vec<Event>, changes: Bytes) -> Result<Position, LogError> {
         admit(&events, &changes)?;
-        self.log.submit(Entry { events, changes })?.await.unwrap_or(Err(LogError::Stopped))
+        self.log.submit(Entry { events, changes, imported: false })?.await.unwrap_or(Err(LogError::Stopped))
     }
 
     /// [`Self::submit`] for threads outside the async runtime.
@@ -58,7 +61,34 @@ impl Intake {
     /// As [`Self::submit`].
     pub fn submit_blocking(&self, events: Vec<Event>, changes: Bytes) -> Result<Position, LogError> {
         admit(&events, &changes)?;
-        self.log.submit(Entry { events, changes })?.blocking_recv().unwrap_or(Err(LogError::Stopped))
+        self.log.submit(Entry { events, changes, imported: false })?.blocking_recv().unwrap_or(Err(LogError::Stopped))
+    }
+
+    /// Queues events that happened and were recorded elsewhere. They are searchable and go nowhere else. Does not wait.
+    ///
+    /// # Errors
+    /// As [`Self::submit`], as far as it is known at once; the rest comes from [`Queued::wait_blocking`].
+    pub fn queue_imported(&self, events: Vec<Event>) -> Result<Queued, LogError> {
+        admit(&events, &Bytes::new())?;
+        let events_len = events.len() as u64;
+        let answer = self.log.submit(Entry { events, changes: Bytes::new(), imported: true })?;
+        Ok(Queued { answer, span: events_len.max(1) })
+    }
+}
+
+/// An entry on its way to the disk. Dropping this does not take it back.
+pub struct Queued {
+    answer: oneshot::Receiver<Result<Position, LogError>>,
+    span: u64,
+}
+
+impl Queued {
+    /// Waits until the entry is durable; answers the position after it. For threads outside the async runtime.
+    ///
+    /// # Errors
+    /// As [`Intake::submit`].
+    pub fn wait_blocking(self) -> Result<Position, LogError> {
+        Ok(self.answer.blocking_recv().unwrap_or(Err(LogError::Stopped))? + self.span)
     }
 }
 
@@ -71,5 +101,5 @@ fn admit(events: &[Event], changes: &Bytes) -> Result<(), LogError> {
         check(event.account.len(), 255)?;
         check(event.region.len(), 255)?;
     }
-    check(events.iter().map(|e| e.record.len()).sum(), MAX_CHANGES_BYTES * 2)
+    check(events.iter().map(|e| e.record.len()).sum(), MAX_ENTRY_BYTES)
 }

@@ -39,8 +39,12 @@ impl Default for LogConfig {
 /// Figures since the log was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogStats {
+    /// News: without what was imported.
     pub events: u64,
+    pub imported_events: u64,
     pub bytes: u64,
+    /// Of `bytes`, records that were imported.
+    pub imported_bytes: u64,
     pub groups: u64,
     pub sync_micros: u64,
     /// Submissions refused because the disk was full or the log had stopped.
@@ -56,6 +60,8 @@ pub(crate) struct Shared {
     pub segments: RwLock<Vec<SegmentFile>>,
     pub stopped: AtomicBool,
     pub events: AtomicU64,
+    pub imported_events: AtomicU64,
+    pub imported_bytes: AtomicU64,
     pub bytes: AtomicU64,
     pub groups: AtomicU64,
     pub sync_micros: AtomicU64,
@@ -99,6 +105,8 @@ impl EventLog {
             segments: RwLock::new(segments.clone()),
             stopped: AtomicBool::new(false),
             events: AtomicU64::new(0),
+            imported_events: AtomicU64::new(0),
+            imported_bytes: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             groups: AtomicU64::new(0),
             sync_micros: AtomicU64::new(0),
@@ -201,6 +209,8 @@ impl EventLog {
         let shared = &self.shared;
         LogStats {
             events: shared.events.load(Ordering::Acquire),
+            imported_events: shared.imported_events.load(Ordering::Relaxed),
+            imported_bytes: shared.imported_bytes.load(Ordering::Relaxed),
             bytes: shared.bytes.load(Ordering::Relaxed),
             groups: shared.groups.load(Ordering::Relaxed),
             sync_micros: shared.sync_micros.load(Ordering::Relaxed),

@@ -183,7 +183,12 @@ impl Writer {
         }
         self.shared.end.send_replace(self.tail.position);
         // Counted only now, so that whoever sees the count finds the events before the end.
-        let events: usize = group.iter().map(|submission| submission.entry.events.len()).sum();
+        let imported = || group.iter().filter(|submission| submission.entry.imported).map(|submission| &submission.entry);
+        let imported_events: usize = imported().map(|entry| entry.events.len()).sum();
+        let imported_bytes: usize = imported().map(Entry::encoded_len).sum();
+        self.shared.imported_events.fetch_add(imported_events as u64, Ordering::Relaxed);
+        self.shared.imported_bytes.fetch_add(imported_bytes as u64, Ordering::Relaxed);
+        let events: usize = group.iter().map(|submission| submission.entry.news().len()).sum();
         self.shared.events.fetch_add(events as u64, Ordering::Release);
         Ok(())
     }

@@ -23,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 /// Version of schema and terms; a directory of another version is set aside and rebuilt.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// Longest value indexed, in bytes: lookups ask for at most 2,000 characters.
 const MAX_VALUE_BYTES: usize = 8_000;
@@ -73,6 +73,7 @@ pub(crate) struct Fields {
     pub time: Field,
     pub position: Field,
     pub record: Field,
+    pub partition: Field,
 }
 
 /// Name of the column of event times, epoch seconds.
@@ -87,6 +88,7 @@ pub(crate) fn schema() -> (Schema, Fields) {
         time: builder.add_i64_field(TIME, FAST),
         position: builder.add_u64_field(POSITION, FAST),
         record: builder.add_bytes_field("record", STORED),
+        partition: builder.add_text_field("partition", STORED),
     };
     (builder.build(), fields)
 }
@@ -99,7 +101,7 @@ pub(crate) fn term(
     insight: bool,
     attribute: Option<(Attribute, &str)>,
 ) -> Option<Term> {
-    let mut keys = Keys::new(account, region, insight)?;
+    let mut keys = Keys::new(account, region, if insight { b'I' } else { b'M' })?;
     let key = match attribute {
         Some((attribute, value)) => keys.of(attribute.code(), value)?,
         None => keys.of(ANY, "")?,
@@ -115,8 +117,8 @@ struct Keys {
 
 impl Keys {
     /// `None` if account or Region are longer than the log allows.
-    fn new(account: &str, region: &str, insight: bool) -> Option<Self> {
-        let mut bytes = vec![if insight { b'I' } else { b'M' }, 0];
+    fn new(account: &str, region: &str, category: u8) -> Option<Self> {
+        let mut bytes = vec![category, 0];
         for part in [account, region] {
             bytes.push(u8::try_from(part.len()).ok()?);
             bytes.extend_from_slice(part.as_bytes());
@@ -155,8 +157,6 @@ pub(crate) enum Reading {
         at: OffsetDateTime,
         document: TantivyDocument,
     },
-    /// A category that the history does not hold.
-    OtherCategory,
     /// Not a JSON object.
     Broken,
 }
@@ -166,18 +166,19 @@ pub(crate) enum Reading {
 /// Its time is `eventTime`; `written` where that is absent, unreadable or more than a day ahead.
 pub(crate) fn read(fields: &Fields, event: &Event, position: Position, written: OffsetDateTime) -> Reading {
     let Ok(facts) = EventFacts::read(&event.record) else { return Reading::Broken };
-    let insight = match facts.category() {
-        "Management" => false,
-        "Insight" => true,
-        _ => return Reading::OtherCategory,
+    let category = match facts.category() {
+        "Management" => b'M',
+        "Insight" => b'I',
+        _ => b'O',
     };
-    let Some(mut keys) = Keys::new(&event.account, &event.region, insight) else { return Reading::Broken };
+    let Some(mut keys) = Keys::new(&event.account, &event.region, category) else { return Reading::Broken };
     let at = facts.event_time.as_deref().and_then(parse_time).filter(|at| *at <= written + MAX_AHEAD).unwrap_or(written);
 
     let mut document = TantivyDocument::new();
     document.add_i64(fields.time, at.unix_timestamp());
     document.add_u64(fields.position, position);
     document.add_bytes(fields.record, &event.record);
+    document.add_text(fields.partition, format!("{}/{}", event.account, event.region));
     let mut add = |attribute: u8, value: &str| {
         if let Some(key) = keys.of(attribute, value) {
             document.add_bytes(fields.key, key);

@@ -10,6 +10,8 @@ pub enum HistoryError {
     Index { slice: String, source: tantivy::TantivyError },
     #[error("the index of slice {slice} lacks what was written into it: {what}")]
     Damaged { slice: String, what: &'static str },
+    #[error("the search is too expensive: {advice}")]
+    TooExpensive { advice: &'static str },
 }
 
 /// What the caller of a failed function can do.
@@ -19,6 +21,8 @@ pub enum HistoryErrorKind {
     Unavailable,
     /// Restart: opening sets damaged slices aside.
     Damaged,
+    /// The question asks too much: narrow it.
+    FixRequest,
 }
 
 impl HistoryError {
@@ -28,6 +32,7 @@ impl HistoryError {
             Self::Index { source, .. } if is_damage(source) => HistoryErrorKind::Damaged,
             Self::Index { .. } => HistoryErrorKind::Unavailable,
             Self::Damaged { .. } => HistoryErrorKind::Damaged,
+            Self::TooExpensive { .. } => HistoryErrorKind::FixRequest,
         }
     }
 }

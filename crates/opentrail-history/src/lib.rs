@@ -29,6 +29,8 @@ mod lookup;
 mod merging;
 mod newest;
 mod resources;
+mod scan;
+mod search;
 mod segment;
 mod sink;
 mod slice;
@@ -41,6 +43,7 @@ pub use document::Attribute;
 pub use error::{HistoryError, HistoryErrorKind};
 pub use lookup::{Cursor, Found, History, Lookup};
 pub use resources::lookup_resources;
+pub use search::{CountRow, Counts, FieldName, Histogram, Order, Page, Scope, Search};
 pub use sink::{HistorySink, Skipped};
 
 use std::path::PathBuf;

@@ -67,6 +67,10 @@ impl History {
         Self { slices }
     }
 
+    pub(crate) fn slices(&self) -> &Slices {
+        &self.slices
+    }
+
     /// The newest `limit` events that match, newest first.
     ///
     /// # Errors

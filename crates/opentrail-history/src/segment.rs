@@ -17,6 +17,9 @@ use tantivy::schema::{IndexRecordOption, Value};
 use tantivy::store::StoreReader;
 use tantivy::{DocSet, InvertedIndexReader, SegmentReader, TERMINATED, TantivyDocument, Term};
 
+/// Called with time, position, account and Region, record.
+pub(crate) type ShowRecord<'a> = &'a mut dyn FnMut(i64, u64, &str, &[u8]);
+
 /// Documents in a block.
 const BLOCK_DOCS: u32 = 1_024;
 /// Posting lists up to this length are read whole.
@@ -126,6 +129,17 @@ impl SegmentView {
 
     fn postings(&self, info: &TermInfo) -> std::io::Result<SegmentPostings> {
         self.keys.read_postings_from_terminfo(info, IndexRecordOption::Basic)
+    }
+
+    /// Shows every document: time, position, account and Region, record.
+    pub fn scan(&self, fields: &Fields, show: ShowRecord<'_>) -> tantivy::Result<()> {
+        for doc in 0..self.times.num_vals() {
+            let document: TantivyDocument = self.records.get(doc)?;
+            let partition = document.get_first(fields.partition).and_then(|value| value.as_str()).unwrap_or_default();
+            let record = document.get_first(fields.record).and_then(|value| value.as_bytes()).unwrap_or_default();
+            show(self.times.get_val(doc), self.positions.get_val(doc), partition, record);
+        }
+        Ok(())
     }
 
     /// The stored record; `None` if the document lacks one.

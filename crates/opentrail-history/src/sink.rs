@@ -75,7 +75,6 @@ impl Sink for HistorySink {
                     Reading::Document { at, document } => {
                         self.take(at.date(), position, entry.written_ms, document, event.record.len())?;
                     }
-                    Reading::OtherCategory => {}
                     Reading::Broken => self.skipped.broken += 1,
                 }
                 self.applied = position + 1;

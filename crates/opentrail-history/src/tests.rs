@@ -26,7 +26,7 @@ fn record(at: OffsetDateTime, id: u64) -> Value {
 fn entry(position: u64, written: OffsetDateTime, record: impl Into<Bytes>) -> LoggedEntry {
     let event = Event { account: "111122223333".into(), region: "us-east-1".into(), record: record.into() };
     let written_ms = u64::try_from(written.unix_timestamp()).unwrap() * 1000;
-    LoggedEntry { position, written_ms, entry: Entry { events: vec![event], changes: Bytes::new() } }
+    LoggedEntry { position, written_ms, entry: Entry { events: vec![event], ..Entry::default() } }
 }
 
 /// An event of the time at which it is written.
@@ -97,7 +97,14 @@ fn each_attribute_finds_exactly_its_events() {
     check(Lookup { region: "eu-west-1".into(), ..all() }, &[]);
     check(Lookup { account: "111122223334".into(), ..all() }, &[]);
     check(Lookup { limit: 0, ..all() }, &[]);
-    assert_eq!((history.count(), history.end()), (4, 6));
+    assert_eq!((history.count(), history.end()), (5, 6));
+    let search = |query: &str| {
+        let query = opentrail_query::Query::parse(query).unwrap();
+        let page = history.search(&crate::Search::newest(query, 10)).unwrap();
+        page.events.iter().map(|found| found.position).collect::<Vec<_>>()
+    };
+    assert_eq!(search("eventCategory:(Data OR Insight)"), [5, 4]);
+    assert_eq!(search("alice NOT readOnly:true"), [1]);
     assert_eq!(history.lookup(&by(Attribute::EventId, "id-1")).unwrap()[0].record, record(NOON, 1).to_string());
 }
 

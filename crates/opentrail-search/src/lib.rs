@@ -1,13 +1,10 @@
-//! The query language of OpenTrail, and searching log files with it, wherever they are. Needs no server.
+//! Searching log files, wherever they are, with the query language of `opentrail-query`. Needs no server.
 //!
 //! ```text
-//! text ──parse──▶ Query ──▶ Matcher, Prefilter, Window
+//! Query ──▶ Matcher, Prefilter, Window
 //!                              │
 //! Source ──list──▶ files ──read, in parallel──▶ records ──match──▶ select ──▶ table, CSV, JSON, counts, histogram
 //! ```
-//!
-//! A [`Query`] says nothing about how it is answered: files are searched here, and an index can compile the same tree.
-//! `docs/search.md` is the language as its users read it.
 //!
 //! Does not know: any server, any index, HTTP, the clock, the command line.
 //!
@@ -16,14 +13,9 @@
 //! delivered more than [`limits::DELIVERY_DELAY`] late when the query is confined to a time; that memory stays small
 //! for the names of very many files.
 
-pub mod query;
-
-pub mod matching;
-
 pub mod files;
 pub mod search;
 
-pub mod neutral;
 pub mod output;
 
 pub mod error;
@@ -31,5 +23,5 @@ pub mod limits;
 
 pub use error::{ErrorKind, SearchError};
 pub use files::{Source, open_source};
-pub use query::{Clause, Field, Query, SyntaxError, Term, Test};
+pub use opentrail_query::{Clause, Field, Query, SyntaxError, Term, Test, matching, neutral, query};
 pub use search::{Hit, Problem, Progress, Silent, Summary, search};

@@ -69,6 +69,7 @@ impl Bench {
         let intake = Intake::new(log, Arc::clone(&clock) as Arc<_>);
         let (sink, history) = opentrail_history::open(HistoryConfig::new(dir.path().join("history"))).expect("history");
         let buckets = Arc::new(FakeBuckets::default());
+        let seal = Arc::new(Seal::ephemeral());
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -77,9 +78,10 @@ impl Bench {
                 lookup_rate,
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
-            signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone()),
+            signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             catalog,
             intake,
+            seal,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             seal: Arc::new(Seal::ephemeral()),

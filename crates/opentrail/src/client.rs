@@ -100,11 +100,25 @@ impl Client {
     /// # Errors
     /// As [`Self::send`].
     pub async fn cloudtrail(&mut self, caller: &Caller, operation: &str, input: &Value) -> anyhow::Result<Answer> {
+        self.json(caller, "cloudtrail", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", operation, input).await
+    }
+
+    /// Calls an operation of a JSON 1.1 service; `prefix` is what its `X-Amz-Target` begins with.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn json(
+        &mut self,
+        caller: &Caller,
+        service: &str,
+        prefix: &str,
+        operation: &str,
+        input: &Value,
+    ) -> anyhow::Result<Answer> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        let target = format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}");
-        headers.insert("x-amz-target", HeaderValue::try_from(target)?);
-        self.send(caller, "cloudtrail", "POST", "/", headers, serde_json::to_vec(input)?.into()).await
+        headers.insert("x-amz-target", HeaderValue::try_from(format!("{prefix}.{operation}"))?);
+        self.send(caller, service, "POST", "/", headers, serde_json::to_vec(input)?.into()).await
     }
 
     /// Calls an operation of a query service.

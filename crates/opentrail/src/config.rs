@@ -1,5 +1,9 @@
 //! Configuration: a TOML file, `OPENTRAIL_…` environment variables, the command line; the later wins.
 
+mod protection;
+
+pub use protection::{Passphrase, SealConfig, SealKms};
+
 use anyhow::{Context, bail};
 use opentrail_model::{arn, regions};
 use std::net::SocketAddr;
@@ -22,6 +26,7 @@ pub struct Config {
     pub log_sync: bool,
     pub log_retention: Duration,
     pub remote_s3: Option<RemoteS3>,
+    pub seal: SealConfig,
 }
 
 /// The S3-compatible store trails deliver to instead of the embedded one.
@@ -49,6 +54,7 @@ impl Default for Config {
             log_sync: true,
             log_retention: Duration::from_secs(7 * 86_400),
             remote_s3: None,
+            seal: SealConfig::default(),
         }
     }
 }
@@ -61,8 +67,12 @@ pub struct Setting {
     set: fn(&mut Config, &str) -> anyhow::Result<()>,
 }
 
-/// Every setting there is. `docs/configuration.md` is made from this table.
-pub const SETTINGS: &[Setting] = &[
+/// Every setting there is. `docs/configuration.md` is made from these tables.
+pub fn settings() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(protection::SETTINGS)
+}
+
+const SETTINGS: &[Setting] = &[
     Setting {
         key: "data_dir",
         default: "opentrail-data",
@@ -290,8 +300,8 @@ impl Config {
     }
 
     fn apply(&mut self, key: &str, value: &str) -> anyhow::Result<()> {
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
-            let nearest = SETTINGS.iter().min_by_key(|setting| strsim::damerau_levenshtein(setting.key, key));
+        let Some(setting) = settings().find(|setting| setting.key == key) else {
+            let nearest = settings().min_by_key(|setting| strsim::damerau_levenshtein(setting.key, key));
             bail!("unknown setting {key}; did you mean {}?", nearest.map_or("", |setting| setting.key));
         };
         (setting.set)(self, value).with_context(|| format!("bad value {value:?} for {key}"))
@@ -328,7 +338,7 @@ impl Config {
         if self.remote_s3.as_ref().is_some_and(|remote| remote.endpoint.is_empty()) {
             bail!("remote.s3 needs remote.s3.endpoint");
         }
-        Ok(())
+        self.seal.validate()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pages made from tables: `docs/coverage.md` and `docs/configuration.md`. A test compares them with the files.
 
-use crate::config::SETTINGS;
+use crate::config::settings;
 use clap::Subcommand;
 use opentrail_services::SERVICES;
 use std::fmt::Write;
@@ -74,7 +74,7 @@ fn configuration() -> String {
          start with their line and the nearest known name. Durations: `5s`, `5m`, `1h`, `90d`. Sizes: `50MB`.\n\n\
          | key | default | meaning |\n| --- | --- | --- |\n",
     );
-    for setting in SETTINGS {
+    for setting in settings() {
         let _ = writeln!(out, "| `{}` | `{}` | {} |", setting.key, setting.default, setting.meaning);
     }
     out.push_str("\n```toml\nregions = [\"us-east-1\", \"eu-central-1\"]\n\n[delivery]\ninterval = \"5m\"\ndigest_interval = \"1h\"\n\n[log]\nsync = true\n```\n");

@@ -10,6 +10,8 @@ mod docs_command;
 mod front;
 mod keys_command;
 mod metrics;
+mod root_key;
+mod seal_command;
 mod search_command;
 mod server;
 mod verify_command;
@@ -45,6 +47,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Root keys that secrets at rest are sealed under.
+    Seal {
+        #[command(subcommand)]
+        command: seal_command::SealCommand,
     },
     Bench(bench::BenchArgs),
     /// Print a page of the documentation that is made from tables.
@@ -121,6 +128,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
+        Command::Seal { command } => seal_command::run(command).await.map(|()| 0),
         Command::Bench(args) => bench::run(args).await,
         Command::Docs { page } => {
             docs_command::run(&page);

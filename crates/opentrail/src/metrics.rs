@@ -38,6 +38,7 @@ pub fn text(server: &Server) -> String {
     let log = server.app.intake.log().stats();
     let figure = |value: u64| value as f64;
     metric("events_total", "counter", "Events recorded since the start.", figure(log.events));
+    metric("imported_events_total", "counter", "Events imported since the start.", figure(log.imported_events));
     metric("log_bytes_total", "counter", "Bytes written to the event log since the start.", figure(log.bytes));
     metric("log_groups_total", "counter", "Group commits since the start.", figure(log.groups));
     metric("log_sync_seconds_total", "counter", "Time spent syncing the event log.", figure(log.sync_micros) / 1e6);

@@ -1,7 +1,7 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
-use crate::front;
+use crate::{front, root_key};
 use anyhow::{Context, bail};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -84,7 +84,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let intake = Intake::new(log.clone(), Arc::new(SystemClock));
     let store = EmbeddedStore::open(&dir.join("objects"), catalog.clone()).context("cannot open the object store")?;
     store.sweep_orphans().context("cannot sweep the object store")?;
-    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone());
+    let seal = root_key::open(config, &catalog, &intake).await?;
+    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal));
     let log_buckets = log_buckets(config, &store, &intake)?;
     let history_config = HistoryConfig {
         retention: time::Duration::try_from(config.history_retention).context("history.retention is too long")?,
@@ -105,6 +106,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         settings,
         catalog: catalog.clone(),
         intake: intake.clone(),
+        seal,
         history,
         store,
         log_buckets: Arc::clone(&log_buckets),
@@ -185,7 +187,11 @@ impl Running {
     }
 }
 
-fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
+/// Makes the data directory, if need be, and locks it.
+///
+/// # Errors
+/// If it is in use.
+pub fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let path = dir.join("lock");
     let lock = OpenOptions::new()

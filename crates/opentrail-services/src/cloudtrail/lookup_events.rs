@@ -82,7 +82,7 @@ pub async fn lookup_events(app: &Arc<App>, call: &Call, input: LookupEventsReque
 
 fn failure(kind: HistoryErrorKind) -> ApiError {
     match kind {
-        HistoryErrorKind::Unavailable => {
+        HistoryErrorKind::Unavailable | HistoryErrorKind::FixRequest => {
             ApiError::new("ServiceUnavailable", "The event history cannot be searched at the moment.").with_status(503)
         }
         HistoryErrorKind::Damaged => ApiError::new("InternalFailure", "An internal error occurred.").with_status(500),

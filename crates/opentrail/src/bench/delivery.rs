@@ -77,7 +77,12 @@ async fn measure(args: &DeliveryArgs, dir: &std::path::Path) -> anyhow::Result<(
         }
     }
     let memory_before = super::memory_mb("VmHWM")?;
-    let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone());
+    let keys = SigningKeys::new(
+        &dir.join("keys"),
+        catalog.clone(),
+        intake.clone(),
+        std::sync::Arc::new(opentrail_seal::Seal::ephemeral()),
+    );
     let buckets = Arc::new(CountingBuckets(AtomicU64::new(0)));
     let config =
         DeliveryConfig { interval: Duration::from_secs(3600), max_bytes: 50_000_000, digest_interval: Duration::from_secs(3600) };

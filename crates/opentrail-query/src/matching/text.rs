@@ -6,7 +6,7 @@ use crate::query::{Pattern, Piece};
 
 /// A pattern made ready: what stands between its `*`s.
 #[derive(Debug, Clone)]
-pub(super) struct Parts {
+pub struct Parts {
     parts: Vec<Vec<Unit>>,
     /// Whether the pattern begins and ends without `*`.
     from_start: bool,

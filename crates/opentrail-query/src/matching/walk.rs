@@ -16,7 +16,7 @@ pub struct Damage {
 
 /// A value met on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Met<'a> {
+pub enum Met<'a> {
     /// Text, its escapes resolved.
     Text(&'a [u8]),
     /// A number as written, or `true` or `false`.
@@ -28,11 +28,11 @@ pub(crate) enum Met<'a> {
 }
 
 /// What is called for each value: its path (keys in small letters, joined by dots), the value, its JSON.
-pub(crate) type Visit<'a> = &'a mut dyn FnMut(&[u8], Met<'_>, &[u8]) -> ControlFlow<()>;
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], Met<'_>, &[u8]) -> ControlFlow<()>;
 
 /// Memory that walks share.
 #[derive(Default)]
-pub(crate) struct Walker {
+pub struct Walker {
     path: Vec<u8>,
     text: Vec<u8>,
 }
@@ -227,7 +227,7 @@ impl Walk<'_> {
 }
 
 /// Where the string whose text begins at `at` has its closing quote, and whether it has escapes.
-pub(crate) fn string_end(json: &[u8], mut at: usize) -> Option<(usize, bool)> {
+pub fn string_end(json: &[u8], mut at: usize) -> Option<(usize, bool)> {
     let mut escapes = false;
     loop {
         at += memchr::memchr2(b'"', b'\\', json.get(at..)?)?;
@@ -240,7 +240,7 @@ pub(crate) fn string_end(json: &[u8], mut at: usize) -> Option<(usize, bool)> {
 }
 
 /// Resolves the escapes of a string's inside; what is no escape stays as it is.
-pub(crate) fn unescape(raw: &[u8], text: &mut Vec<u8>) {
+pub fn unescape(raw: &[u8], text: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         text.extend_from_slice(&rest[..at]);

@@ -1,6 +1,6 @@
 //! A query made ready to be put to many records.
 
-use super::test::Ready;
+use super::test::ValueTest;
 use super::text::Parts;
 use super::walk::{Damage, Met, Walker};
 use crate::query::{Clause, Part, Query, Term};
@@ -18,7 +18,7 @@ pub struct Matcher {
 /// Tests of the values at and below one path.
 struct Place {
     path: Vec<u8>,
-    tests: Vec<(usize, Part, Ready)>,
+    tests: Vec<(usize, Part, ValueTest)>,
 }
 
 enum Node {
@@ -128,7 +128,7 @@ impl Builder {
                         self.places.push(Place { path: reading.path.clone().into_bytes(), tests: Vec::new() });
                         self.places.len() - 1
                     });
-                    self.places[place].tests.push((number, reading.part, Ready::new(test)));
+                    self.places[place].tests.push((number, reading.part, ValueTest::new(test)));
                 }
             }
         }

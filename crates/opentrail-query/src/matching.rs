@@ -9,13 +9,15 @@ pub mod matcher;
 pub mod prefilter;
 
 mod literals;
-mod test;
-mod text;
-pub(crate) mod walk;
+pub mod test;
+pub mod text;
+pub mod walk;
 
 pub use extract::{Extractor, Value};
 pub use matcher::{Matcher, Scratch};
 pub use prefilter::Prefilter;
+pub use test::ValueTest;
+pub use text::Parts;
 pub use walk::Damage;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use time::OffsetDateTime;
 
 /// A test made ready.
-pub(super) enum Ready {
+pub enum ValueTest {
     Exists,
     /// In small letters.
     Equals(Vec<u8>),
@@ -19,7 +19,7 @@ pub(super) enum Ready {
     Text(Bounds<Vec<u8>>),
 }
 
-impl Ready {
+impl ValueTest {
     pub fn new(test: &Test) -> Self {
         let lower = |text: &str| text.as_bytes().to_ascii_lowercase();
         match test {
@@ -90,7 +90,7 @@ fn same_family(bounds: &Bounds<IpAddr>, address: IpAddr) -> bool {
 }
 
 /// The texts that count as values.
-pub(super) fn parts(text: &[u8], part: Part) -> [Option<&[u8]>; 3] {
+pub fn parts(text: &[u8], part: Part) -> [Option<&[u8]>; 3] {
     let after = |byte: u8| memchr::memrchr(byte, text).map(|at| &text[at + 1..]).filter(|tail| !tail.is_empty());
     match part {
         Part::Whole => [Some(text), None, None],
