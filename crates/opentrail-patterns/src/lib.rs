@@ -1,5 +1,5 @@
-//! The filter pattern language of CloudWatch Logs, as metric filters, subscription filters, FilterLogEvents and live
-//! tail use it.
+//! The pattern languages that watch events: filter patterns of CloudWatch Logs (metric filters, subscription filters,
+//! FilterLogEvents, live tail), and event patterns of EventBridge ([`event`]).
 //!
 //! ```text
 //! text ──parse──▶ FilterPattern ─┬─ Terms   `ERROR -debug ?a ?b "a b" %re%`
@@ -7,6 +7,8 @@
 //!                                └─ Fields  `[ip, ..., status >= 400, bytes]`
 //!
 //! FilterPattern* ──FilterSet──▶ one pass per message for all of them ──▶ which match, and the values they ask for
+//!
+//! JSON ──parse──▶ event::EventPattern ──▶ whether a rule matches an event
 //! ```
 //!
 //! Source of the rules: the CloudWatch Logs user guide ("Filter pattern syntax") and answers recorded from AWS. Where
@@ -34,6 +36,7 @@ mod trie;
 mod vocabulary;
 
 pub mod cis;
+pub mod event;
 
 #[cfg(test)]
 mod tests;
