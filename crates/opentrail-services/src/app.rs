@@ -36,8 +36,6 @@ pub struct App {
     pub settings: Settings,
     pub catalog: Catalog,
     pub intake: Intake,
-    /// Seals secrets before they are kept.
-    pub seal: Arc<Seal>,
     pub history: History,
     /// The embedded S3 store.
     pub store: EmbeddedStore,

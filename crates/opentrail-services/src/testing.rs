@@ -84,7 +84,6 @@ impl Bench {
             seal,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
-            seal: Arc::new(Seal::ephemeral()),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
         };

@@ -13,6 +13,8 @@ pub struct TrailBinding {
     pub bucket: String,
     /// `S3KeyPrefix` without slashes at its ends.
     pub key_prefix: Option<String>,
+    /// `o-…` for an organization trail, whose files lie below it.
+    pub organization: Option<String>,
 }
 
 impl TrailBinding {
@@ -24,6 +26,7 @@ impl TrailBinding {
             home_region: trail.home_region.clone(),
             bucket: trail.bucket.clone(),
             key_prefix: trail.key_prefix.clone(),
+            organization: trail.organization_id().map(Into::into),
         }
     }
 }
@@ -64,7 +67,8 @@ impl BucketFault {
 #[async_trait]
 pub trait LogBuckets: Send + Sync + 'static {
     /// Whether CloudTrail may use the bucket for this trail: it exists, and its policy lets
-    /// `cloudtrail.amazonaws.com` read its ACL and write below `AWSLogs/<account>/`. Writes the empty probe objects.
+    /// `cloudtrail.amazonaws.com` read its ACL and write below `AWSLogs/<account>/`, and below `AWSLogs/<organization>/`
+    /// for an organization trail. Writes the empty probe objects.
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault>;
 
     /// Writes a file with the canned ACL `bucket-owner-full-control`.
