@@ -1,6 +1,7 @@
 //! What handlers work with.
 
 use crate::cloudtrail::LookupLimiter;
+use crate::signin::SignInThrottle;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -46,6 +47,8 @@ pub struct App {
     pub seal: Arc<Seal>,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
+    /// Slows down guessing of passwords.
+    pub sign_in_throttle: SignInThrottle,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
 }

@@ -2,6 +2,7 @@
 
 use crate::app::{App, AuthMode, catalog_failure};
 use crate::call::Caller;
+use crate::organizations::Membership;
 use crate::temporary::{TemporaryCredentials, TokenFault};
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
 use opentrail_policy::{PolicyDocument, PolicyKind};
@@ -17,6 +18,22 @@ pub struct Account {
     pub id: String,
     #[serde(with = "time::serde::timestamp")]
     pub created: OffsetDateTime,
+    /// Empty for the account of the first start.
+    #[serde(default)]
+    pub name: String,
+    /// Likewise.
+    #[serde(default)]
+    pub email: String,
+    /// The organization it belongs to.
+    #[serde(default)]
+    pub membership: Option<Membership>,
+}
+
+impl Account {
+    /// An account with nothing but its id.
+    pub fn begin(id: &str, now: OffsetDateTime) -> Self {
+        Self { id: id.into(), created: now, name: String::new(), email: String::new(), membership: None }
+    }
 }
 
 impl Entity for Account {
@@ -117,7 +134,7 @@ pub async fn bootstrap(app: &App) -> Result<(AccessKey, bool), ApiError> {
     let now = app.intake.now();
     let key = AccessKey::generate(account, None, now);
     let mut changes = Changes::new();
-    changes.put(&Account { id: account.clone(), created: now }).put(&key);
+    changes.put(&Account::begin(account, now)).put(&key);
     app.intake.submit(Vec::new(), changes.encode()).await.map_err(|error| crate::app::log_failure(&error))?;
     Ok((key, true))
 }

@@ -5,6 +5,7 @@ use crate::call::{Call, Caller};
 use crate::cloudtrail::LookupLimiter;
 use crate::credentials::User;
 use crate::service::{self, Service};
+use crate::signin::SignInThrottle;
 use async_trait::async_trait;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
@@ -84,6 +85,7 @@ impl Bench {
             seal,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
+            sign_in_throttle: SignInThrottle::default(),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
         };

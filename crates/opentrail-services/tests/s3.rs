@@ -5,6 +5,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
+use opentrail_seal::Seal;
 use opentrail_services::s3::{S3, S3Context, serve, service};
 use opentrail_services::{AccessKey, Account, AuthMode, Call, Caller, User};
 use opentrail_storage::EmbeddedStore;
@@ -50,10 +51,10 @@ async fn start(auth_mode: AuthMode) -> Server {
         {"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::first/*"},
         {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::first","Condition":{"StringLike":{"s3:prefix":"open/*"}}}]}"#;
     let mut changes = Changes::new();
-    changes.put(&Account { id: ACCOUNT.into(), created: now }).put(&root).put(&reader).put(&user("reader", policy, now));
+    changes.put(&Account::begin(ACCOUNT, now)).put(&root).put(&reader).put(&user("reader", policy, now));
     intake.submit(Vec::new(), changes.encode()).await.expect("the log takes it");
     let context =
-        S3Context { catalog, intake: intake.clone(), store, account_id: ACCOUNT.into(), auth_mode, domains: Vec::new() };
+        S3Context { catalog, intake: intake.clone(), store, seal: Arc::new(Seal::ephemeral()), account_id: ACCOUNT.into(), auth_mode, domains: Vec::new() };
     let endpoint = listen(service(context)).await;
     Server { _dir: dir, endpoint, root, reader, intake }
 }

@@ -1,5 +1,6 @@
 //! CreateTrail: a new trail, not logging yet.
 
+use super::organization;
 use super::settings::{self, GivenSettings};
 use super::tags::{self, Tag};
 use super::trails;
@@ -30,7 +31,7 @@ pub struct CreateTrailRequest {
 /// # Errors
 /// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
 /// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `TrailAlreadyExistsException`,
-/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet.
+/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet. For organization trails those of [`organization::extend`].
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {
@@ -41,11 +42,19 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     input.settings.apply(&mut trail);
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
+    let whole = input.settings.is_organization_trail == Some(true);
+    if whole {
+        organization::extend(app, call, &mut trail)?;
+    }
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
     input.settings.refuse_unsupported()?;
 
-    let lock = trails::lock(app, call).await;
+    let lock = trails::lock(app, call, &trail.arn()).await;
+    if whole {
+        // Who belongs to the organization may have changed while the bucket was being asked.
+        organization::extend(app, call, &mut trail)?;
+    }
     check_room(app, call, &trail)?;
     let mut changes = Changes::new();
     changes.put(&trail).put(&DeliveryState::begin(&trail, app.intake.log().end()));
@@ -54,7 +63,7 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
 
 /// Refuses a name that is taken and a trail too many.
 fn check_room(app: &App, call: &Call, trail: &Trail) -> Result<(), ApiError> {
-    let existing = trails::all(app, call)?;
+    let existing = trails::all(app, &trail.account)?;
     if existing.iter().any(|other| other.arn() == trail.arn()) {
         let message = format!("Trail {} already exists for customer: {}", trail.name, call.account);
         return Err(ApiError::new("TrailAlreadyExistsException", message));
@@ -87,5 +96,6 @@ fn unset(app: &App, call: &Call, name: String) -> Trail {
         started: None,
         stopped: None,
         created: call.now,
+        scope: None,
     }
 }
