@@ -15,6 +15,7 @@ const MAX_SOURCE_LINES: usize = 500;
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-model", &[], &[]),
     ("opentrail-policy", &[], &[]),
+    ("opentrail-metrics", &[], &[]),
     ("opentrail-patterns", &[], &[]),
     ("opentrail-wire", &[], &[]),
     ("opentrail-eventlog", &[], &[]),

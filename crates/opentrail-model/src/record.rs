@@ -241,14 +241,15 @@ fn cut_message(text: &str) -> String {
 pub fn lower_first(value: Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(
-            members.into_iter().map(|(name, inner)| (lower_first_char(&name), lower_first(inner))).collect::<Map<_, _>>(),
+            members.into_iter().map(|(name, inner)| (lower_first_name(&name), lower_first(inner))).collect::<Map<_, _>>(),
         ),
         Value::Array(items) => Value::Array(items.into_iter().map(lower_first).collect()),
         other => other,
     }
 }
 
-fn lower_first_char(name: &str) -> String {
+/// A member's name as records have it: `UserName` becomes `userName`.
+pub fn lower_first_name(name: &str) -> String {
     let mut chars = name.chars();
     match chars.next() {
         Some(first) => first.to_ascii_lowercase().to_string() + chars.as_str(),

@@ -102,6 +102,11 @@ impl Condition {
         Ok(Self { key, test })
     }
 
+    /// The key as written.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether the condition holds for a request.
     pub(crate) fn holds(&self, context: &RequestContext) -> bool {
         let values = context.values(&self.key);

@@ -33,6 +33,8 @@ pub enum Reason {
     NoSessionAllow,
     /// The caller's permissions boundary does not allow it.
     NoBoundaryAllow,
+    /// The service control policies of the caller's organization do not allow it.
+    NoOrganizationAllow,
 }
 
 /// Which policy a Deny statement stands in.
@@ -46,6 +48,8 @@ pub enum PolicySource {
     Session,
     /// The caller's permissions boundary.
     Boundary,
+    /// A service control policy of the caller's organization.
+    Organization,
 }
 
 impl Reason {
@@ -57,14 +61,26 @@ impl Reason {
             other => other.arn().unwrap_or(Cow::Borrowed("anonymous")),
         };
         let because = match self {
+            Self::ExplicitDeny(PolicySource::Resource) if assumes_a_role(action) => {
+                "with an explicit deny in the role trust policy".to_owned()
+            }
             Self::ExplicitDeny(source) => format!("with an explicit deny in {}", source.with_article()),
             Self::NoIdentityAllow => format!("because no identity-based policy allows the {action} action"),
+            Self::NoResourceAllow if assumes_a_role(action) => {
+                format!("because no role trust policy allows the {action} action")
+            }
             Self::NoResourceAllow => format!("because no resource-based policy allows the {action} action"),
             Self::NoSessionAllow => format!("because no session policy allows the {action} action"),
             Self::NoBoundaryAllow => format!("because no permissions boundary allows the {action} action"),
+            Self::NoOrganizationAllow => format!("because no service control policy allows the {action} action"),
         };
         format!("User: {caller} is not authorized to perform: {action} on resource: {resource} {because}")
     }
+}
+
+/// Whether what decides is the trust policy of a role.
+pub(crate) fn assumes_a_role(action: &str) -> bool {
+    action.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("sts:AssumeRole"))
 }
 
 impl PolicySource {
@@ -74,6 +90,7 @@ impl PolicySource {
             Self::Resource => "a resource-based policy",
             Self::Session => "a session policy",
             Self::Boundary => "a permissions boundary",
+            Self::Organization => "a service control policy",
         }
     }
 }

@@ -68,6 +68,21 @@ impl PolicyDocument {
         Ok(Self { kind, version, id, statements })
     }
 
+    /// Stands for a stored policy whose text cannot be read any more: it may have denied, so it denies everything.
+    pub fn unreadable(kind: PolicyKind) -> Self {
+        Self { kind, version: Version::V2012, id: None, statements: vec![Statement::deny_everything(kind)] }
+    }
+
+    /// The ARNs of users, roles and sessions that the statements' `Principal` elements name, in order.
+    pub fn principal_arns(&self) -> impl Iterator<Item = &str> {
+        self.statements.iter().flat_map(|statement| statement.principal.arns())
+    }
+
+    /// The condition keys that the statements test, as written, in order and with repetitions.
+    pub fn condition_keys(&self) -> impl Iterator<Item = &str> {
+        self.statements.iter().flat_map(Statement::condition_keys)
+    }
+
     /// Where the policy is attached.
     pub fn kind(&self) -> PolicyKind {
         self.kind

@@ -2,7 +2,7 @@
 
 use crate::{
     context::RequestContext,
-    decision::{Decision, PolicySource, Reason},
+    decision::{Decision, PolicySource, Reason, assumes_a_role},
     document::PolicyDocument,
     principal::{Facet, Principal, PrincipalClause},
     statement::{Effect, Statement},
@@ -30,10 +30,14 @@ pub struct Policies<'a> {
     pub identity: &'a [&'a PolicyDocument],
     /// The policy of the resource, or the trust policy of the role that is to be assumed.
     pub resource: Option<&'a PolicyDocument>,
-    /// The policy that was given when the session was made. A federated user without one may do nothing by itself.
-    pub session: Option<&'a PolicyDocument>,
+    /// The policies that were given when the session was made; one of them has to allow. A federated user without any
+    /// may do nothing by itself.
+    pub session: Option<&'a [&'a PolicyDocument]>,
     /// The permissions boundary of the caller.
     pub boundary: Option<&'a PolicyDocument>,
+    /// The service control policies over the caller's account, a list for each level from the organization's root down
+    /// to the account: on every level one has to allow. Empty for an account that none limit.
+    pub organization: &'a [&'a [&'a PolicyDocument]],
 }
 
 /// Which missing permissions of the caller an Allow in a resource policy makes up for. Each includes those before it.
@@ -60,6 +64,7 @@ pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
     let grant = policies.resource.and_then(|document| strongest_grant(document, request));
     let shortfall = match request.principal.account() {
         None => resource_shortfall(grant),
+        Some(_) if !organization_allows(request, policies) => Some(Reason::NoOrganizationAllow),
         Some(account) if account == request.resource_account => {
             let own = if resource_decides(request, policies) { resource_shortfall(grant) } else { None };
             own.or_else(|| caller_shortfall(request, policies, grant.unwrap_or(Grant::Delegation)))
@@ -74,8 +79,10 @@ fn explicit_deny(request: &Request<'_>, policies: &Policies<'_>) -> Option<Polic
     let identity = policies.identity.iter().map(|document| (PolicySource::Identity, *document));
     let resource = policies.resource.map(|document| (PolicySource::Resource, document));
     let boundary = policies.boundary.map(|document| (PolicySource::Boundary, document));
-    let session = policies.session.map(|document| (PolicySource::Session, document));
-    identity.chain(resource).chain(boundary).chain(session).find_map(|(source, document)| {
+    let session = policies.session.unwrap_or_default().iter().map(|document| (PolicySource::Session, *document));
+    let levels = policies.organization.iter().flat_map(|level| level.iter());
+    let organization = levels.map(|document| (PolicySource::Organization, *document));
+    organization.chain(identity).chain(resource).chain(boundary).chain(session).find_map(|(source, document)| {
         let denies = covering(document, Effect::Deny, request).any(|statement| statement.principal.denies(request.principal));
         denies.then_some(source)
     })
@@ -95,14 +102,18 @@ fn grant_of(facet: Facet) -> Grant {
         Facet::Account => Grant::Delegation,
         Facet::Everyone | Facet::Role => Grant::PastIdentity,
         Facet::User => Grant::PastBoundary,
-        Facet::Session | Facet::FederatedUser | Facet::Service => Grant::PastSession,
+        Facet::Session | Facet::FederatedUser | Facet::Provider | Facet::Service => Grant::PastSession,
     }
 }
 
 /// Whether the resource has to allow even a caller of its own account: KMS keys, and roles that are to be assumed.
 fn resource_decides(request: &Request<'_>, policies: &Policies<'_>) -> bool {
-    let action = request.action.to_ascii_lowercase();
-    action.starts_with("sts:assumerole") || (action.starts_with("kms:") && policies.resource.is_some())
+    let is_kms = request.action.get(..4).is_some_and(|vendor| vendor.eq_ignore_ascii_case("kms:"));
+    assumes_a_role(request.action) || (is_kms && policies.resource.is_some())
+}
+
+fn organization_allows(request: &Request<'_>, policies: &Policies<'_>) -> bool {
+    policies.organization.iter().all(|level| level.iter().any(|document| allows(document, request)))
 }
 
 fn resource_shortfall(grant: Option<Grant>) -> Option<Reason> {
@@ -118,7 +129,7 @@ fn caller_shortfall(request: &Request<'_>, policies: &Policies<'_>, grant: Grant
     let identity = is_root || policies.identity.iter().any(|document| allows(document, request));
     let boundary = policies.boundary.is_none_or(|document| allows(document, request));
     let session = match policies.session {
-        Some(document) => allows(document, request),
+        Some(documents) => documents.iter().any(|document| allows(document, request)),
         None => !matches!(request.principal, Principal::FederatedUser { .. }),
     };
     if grant < Grant::PastIdentity && !identity {

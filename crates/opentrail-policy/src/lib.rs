@@ -13,13 +13,14 @@
 //! into the [`RequestContext`].
 //!
 //! Does not promise:
-//! - organization policies (SCP, RCP) and the public access block: they are not evaluated;
-//! - federated (SAML, OIDC) and canonical-user principals: they parse, but match no caller;
+//! - resource control policies and the public access block: they are not evaluated;
+//! - canonical-user principals: they parse, but match no caller;
 //! - a list of all actions and condition keys: an unknown but well-formed name is accepted and matches by its text;
 //! - AWS's wording for errors whose wording is not public.
 
 mod document;
 mod statement;
+mod text;
 
 mod bucket;
 
@@ -47,3 +48,4 @@ pub use error::PolicyError;
 pub use evaluate::{Policies, Request, decide};
 pub use pattern::{action_matches, arn_matches, text_matches};
 pub use principal::Principal;
+pub use text::PolicyText;

@@ -38,6 +38,14 @@ pub enum Principal {
         /// Unique id of the role, `AROA...`.
         role_id: String,
     },
+    /// Somebody whom an identity provider vouches for, while assuming a role.
+    Federated {
+        /// The provider as trust policies name it: `arn:aws:iam::ACCOUNT:oidc-provider/HOST` or a name such as
+        /// `accounts.google.com`.
+        provider: String,
+        /// How messages name the caller; AWS names nobody.
+        subject: String,
+    },
     /// A session that an IAM user created with GetFederationToken.
     FederatedUser {
         /// Account of the user that created the session.
@@ -73,7 +81,9 @@ pub(crate) enum PrincipalPattern {
     Service(String),
     /// `{"Service": "*"}`
     AnyService,
-    /// A SAML or OIDC provider or a canonical user, none of which is a [`Principal`].
+    /// `Federated`: a SAML or OIDC provider.
+    Provider(String),
+    /// A canonical user, which is no [`Principal`].
     Foreign,
 }
 
@@ -86,6 +96,7 @@ pub(crate) enum Facet {
     Role,
     Session,
     FederatedUser,
+    Provider,
     Service,
 }
 
@@ -93,7 +104,7 @@ impl Principal {
     /// The account the caller belongs to; services and anonymous callers belong to none.
     pub fn account(&self) -> Option<&str> {
         match self {
-            Self::Anonymous | Self::Service(_) => None,
+            Self::Anonymous | Self::Service(_) | Self::Federated { .. } => None,
             Self::Account { account }
             | Self::User { account, .. }
             | Self::AssumedRole { account, .. }
@@ -105,6 +116,7 @@ impl Principal {
     pub fn arn(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Anonymous | Self::Service(_) => None,
+            Self::Federated { subject, .. } => Some(Cow::Borrowed(subject)),
             Self::Account { account } => Some(Cow::Owned(format!("arn:aws:iam::{account}:root"))),
             Self::User { arn, .. } | Self::FederatedUser { arn, .. } => Some(Cow::Borrowed(arn)),
             Self::AssumedRole { session_arn, .. } => Some(Cow::Borrowed(session_arn)),
@@ -116,6 +128,7 @@ impl Principal {
         match self {
             Self::Anonymous => &[Facet::Everyone],
             Self::Service(_) => &[Facet::Service],
+            Self::Federated { .. } => &[Facet::Provider],
             Self::Account { .. } => &[Facet::Account],
             Self::User { .. } => &[Facet::Account, Facet::User],
             Self::AssumedRole { .. } => &[Facet::Account, Facet::Role, Facet::Session],
@@ -133,6 +146,23 @@ impl PrincipalClause {
     /// Reads the value of `NotPrincipal`.
     pub(crate) fn except(json: Json) -> Result<Self, PolicyError> {
         parse_principals(json).map(Self::Except)
+    }
+
+    /// `"Principal": "*"`
+    pub(crate) fn everyone() -> Self {
+        Self::Only(vec![PrincipalPattern::Everyone])
+    }
+
+    /// The ARNs that the element names.
+    pub(crate) fn arns(&self) -> impl Iterator<Item = &str> {
+        let patterns = match self {
+            Self::Attached => &[],
+            Self::Only(patterns) | Self::Except(patterns) => patterns.as_slice(),
+        };
+        patterns.iter().filter_map(|pattern| match pattern {
+            PrincipalPattern::Arn(arn) => Some(arn.as_str()),
+            _ => None,
+        })
     }
 
     /// Whether a Deny statement with this element reaches the caller.
@@ -173,6 +203,7 @@ impl PrincipalPattern {
             (Self::UniqueId(named), Principal::User { user_id, .. }) => (named == user_id).then_some(Facet::User),
             (Self::UniqueId(named), Principal::AssumedRole { role_id, .. }) => (named == role_id).then_some(Facet::Role),
             (Self::Service(named), Principal::Service(name)) => (named == name).then_some(Facet::Service),
+            (Self::Provider(named), Principal::Federated { provider, .. }) => (named == provider).then_some(Facet::Provider),
             (Self::AnyService, Principal::Service(_)) => Some(Facet::Service),
             _ => None,
         }
@@ -205,7 +236,8 @@ fn parse_entry(class: &str, value: &str) -> Option<PrincipalPattern> {
         ("AWS", _) => parse_aws_entry(value),
         ("Service", "*") => Some(PrincipalPattern::AnyService),
         ("Service", _) => is_service_name(value).then(|| PrincipalPattern::Service(value.to_owned())),
-        ("Federated" | "CanonicalUser", _) => (!value.is_empty() && !has_wildcard(value)).then_some(PrincipalPattern::Foreign),
+        ("Federated", _) => (!value.is_empty() && !has_wildcard(value)).then(|| PrincipalPattern::Provider(value.to_owned())),
+        ("CanonicalUser", _) => (!value.is_empty() && !has_wildcard(value)).then_some(PrincipalPattern::Foreign),
         _ => None,
     }
 }

@@ -56,6 +56,23 @@ impl Statement {
         Ok(Self { sid, effect, principal, actions, resources, conditions })
     }
 
+    /// Denies everybody everything.
+    pub(crate) fn deny_everything(kind: PolicyKind) -> Self {
+        Self {
+            sid: None,
+            effect: Effect::Deny,
+            principal: if kind == PolicyKind::Identity { PrincipalClause::Attached } else { PrincipalClause::everyone() },
+            actions: Selection::Only(vec![ActionPattern::new("*")]),
+            resources: None,
+            conditions: Vec::new(),
+        }
+    }
+
+    /// The keys that the conditions test, as written.
+    pub(crate) fn condition_keys(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().map(Condition::key)
+    }
+
     /// Whether action, resource and conditions cover a request. The principal is a separate question.
     pub(crate) fn covers(&self, action: &str, resource: &str, context: &RequestContext) -> bool {
         let names_resource = |template: &Template| template.pattern(context).is_some_and(|pattern| pattern.matches_arn(resource));

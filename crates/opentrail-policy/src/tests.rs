@@ -56,12 +56,14 @@ fn check(texts: Texts<'_>, ask: Ask<'_>, expect: Decision) {
     let resource = texts.resource.map(|text| parse(text, PolicyKind::Resource));
     let trust = texts.trust.map(|text| parse(text, PolicyKind::Trust));
     let session = texts.session.map(|text| parse(text, PolicyKind::Identity));
+    let session = session.as_ref();
     let boundary = texts.boundary.map(|text| parse(text, PolicyKind::Identity));
     let policies = Policies {
         identity: &identity.iter().collect::<Vec<_>>(),
         resource: resource.as_ref().or(trust.as_ref()),
-        session: session.as_ref(),
+        session: session.as_ref().map(std::slice::from_ref),
         boundary: boundary.as_ref(),
+        organization: &[],
     };
     let context =
         ask.context.iter().fold(RequestContext::new(), |context, (key, values)| context.with_all(key, values.iter().copied()));

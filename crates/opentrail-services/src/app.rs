@@ -2,6 +2,7 @@
 
 use crate::cloudtrail::LookupLimiter;
 use crate::signin::SignInThrottle;
+use crate::last_used::LastUsed;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -51,6 +52,8 @@ pub struct App {
     pub sign_in_throttle: SignInThrottle,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
+    /// When access keys and roles were last used.
+    pub last_used: LastUsed,
 }
 
 impl App {

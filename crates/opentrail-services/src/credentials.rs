@@ -5,11 +5,11 @@ use crate::call::Caller;
 use crate::organizations::Membership;
 use crate::temporary::{TemporaryCredentials, TokenFault};
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
-use opentrail_policy::{PolicyDocument, PolicyKind};
+use opentrail_policy::PolicyText;
 use opentrail_wire::{ApiError, AuthFault, Protocol, SignedRequest, auth_error};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 /// An account.
@@ -55,10 +55,37 @@ pub struct User {
     pub created: OffsetDateTime,
     /// Inline policies by name, as given.
     #[serde(default)]
-    pub policies: BTreeMap<String, String>,
+    pub policies: BTreeMap<String, PolicyText>,
+    /// ARNs of attached managed policies.
+    #[serde(default)]
+    pub attached: BTreeSet<String>,
+    /// Names of the groups it is in.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    /// ARN of the managed policy that bounds its permissions.
+    #[serde(default)]
+    pub boundary: Option<String>,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 impl User {
+    /// A user at `/` that may do nothing yet.
+    pub fn new(account: &str, name: &str, id: String, created: OffsetDateTime) -> Self {
+        Self {
+            account: account.into(),
+            name: name.into(),
+            path: "/".into(),
+            id,
+            created,
+            policies: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            boundary: None,
+            tags: BTreeMap::new(),
+        }
+    }
+
     pub fn arn(&self) -> String {
         format!("arn:aws:iam::{}:user{}{}", self.account, self.path, self.name)
     }
@@ -201,16 +228,4 @@ pub fn caller_of(catalog: &Catalog, key: &AccessKey) -> Result<Caller, CatalogEr
             session: None,
         },
     ))
-}
-
-/// The identity policies of a caller; a document that does not parse any more allows nothing.
-///
-/// # Errors
-/// If the catalog fails.
-pub fn identity_policies(app: &App, caller: &Caller) -> Result<Vec<PolicyDocument>, CatalogError> {
-    let Caller::User { account, name, .. } = caller else { return Ok(Vec::new()) };
-    let user = app.catalog.get::<User>(&format!("{account}/{name}"))?;
-    Ok(user
-        .map(|user| user.policies.values().filter_map(|text| PolicyDocument::parse(text, PolicyKind::Identity).ok()).collect())
-        .unwrap_or_default())
 }

@@ -14,12 +14,15 @@
 //! Does not know: sockets, HTTP bodies (S3 apart, whose bodies stream through the `s3s` crate), the command line.
 
 mod app;
+pub mod authorisation;
 mod call;
 pub mod cloudtrail;
 pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+mod last_used;
+pub mod organizations;
 mod recording;
 mod regions;
 pub mod s3;
@@ -34,9 +37,18 @@ mod testing;
 pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
+pub use last_used::LastUsed;
 pub use recording::{Outcome, S3Facts};
 pub use regions::announce_regions;
 pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, run};
+pub use session::Session;
+pub use temporary::{Holder, TemporaryCredentials, TokenFault};
 
 /// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &cloudtrail_data::SERVICE, &iam::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[
+    &cloudtrail::SERVICE,
+    &cloudtrail_data::SERVICE,
+    &iam::SERVICE,
+    &organizations::SERVICE,
+    &sts::SERVICE,
+];

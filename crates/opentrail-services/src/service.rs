@@ -1,14 +1,15 @@
 //! Services and operations as tables, and the one way to run an operation.
 
-use crate::app::{App, catalog_failure, log_failure};
-use crate::call::{Call, Caller};
-use crate::credentials::identity_policies;
-use crate::recording::{self, Outcome};
+use crate::app::{App, log_failure};
+use crate::authorisation::authorise;
+use crate::call::Call;
+use crate::temporary::refuse_beyond;
+use crate::recording::{self, Outcome, lower_cased};
 use futures::future::BoxFuture;
 use opentrail_catalog::{Changes, NamedLock};
 use opentrail_eventlog::Event;
 use opentrail_model::record::Resource;
-use opentrail_policy::{Decision, Policies, Request};
+use opentrail_policy::{PolicyDocument, RequestContext};
 use opentrail_wire::ApiError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,18 +41,48 @@ impl Reply {
 
 pub type Handler = fn(Arc<App>, Call, Value) -> BoxFuture<'static, Result<Reply, ApiError>>;
 
+/// The ARN that policies are asked about, from the input.
+pub type ResourceOf = fn(&App, &Call, &Value) -> String;
+/// The policy of the resource that the input names, if it has one.
+pub type ResourcePolicyOf = fn(&App, &Call, &Value) -> Result<Option<Arc<PolicyDocument>>, ApiError>;
+/// Adds the condition keys of an operation, such as `aws:RequestTag/…` or `iam:PolicyARN`.
+pub type ConditionsOf = fn(&App, &Call, &Value, RequestContext) -> RequestContext;
+
 /// One operation that is implemented.
 pub struct Operation {
     pub name: &'static str,
+    /// The IAM action in full, where it is not `service:name`: `sqs:SendMessage` for SendMessageBatch.
+    pub action: Option<&'static str>,
     /// `readOnly` of its records.
     pub read_only: bool,
     /// The ARN that policies are asked about.
-    pub resource: fn(&App, &Call, &Value) -> String,
+    pub resource: ResourceOf,
+    /// For resources with a policy of their own. Then the account in the ARN owns the resource, and callers of other
+    /// accounts need both sides; without it resources are the caller's account's.
+    pub resource_policy: Option<ResourcePolicyOf>,
+    pub conditions: Option<ConditionsOf>,
     /// `requestParameters` from the input; [`recording::lower_cased`] unless secrets or names need more.
     pub parameters: fn(&Value) -> Value,
     /// Whether policies are asked at all (GetCallerIdentity cannot be denied).
     pub authorised: bool,
     pub handler: Handler,
+}
+
+impl Operation {
+    /// A write that is authorised on `*` and recorded with its input; to be completed with `..`.
+    pub const fn new(name: &'static str, handler: Handler) -> Self {
+        Self {
+            name,
+            action: None,
+            read_only: false,
+            resource: |_, _, _| "*".into(),
+            resource_policy: None,
+            conditions: None,
+            parameters: lower_cased,
+            authorised: true,
+            handler,
+        }
+    }
 }
 
 /// One AWS service.
@@ -137,25 +168,37 @@ pub async fn run(
     let parameters = operation.map_or(Value::Null, |operation| (operation.parameters)(&input));
     let result = match operation {
         None => Err(unknown(service, operation_name)),
-        Some(operation) => match authorise(app, service, operation, &call, &input) {
+        Some(operation) => match permitted(app, service, operation, &call, &input) {
             Err(denied) => Err(denied),
             Ok(()) => (operation.handler)(Arc::clone(app), call.clone(), input).await,
         },
     };
     let outcome = Outcome { service, operation_name, operation, parameters, result: result.as_ref() };
     let mut events = recording::events(app, &call, &outcome);
+    let used = app.last_used.note(&call.caller, service.name, &call.region, call.now);
+    let with_use = |mut changes: Changes| {
+        if let Some(used) = &used {
+            changes.put(used);
+        }
+        changes.encode()
+    };
     match result {
         Err(error) => {
-            app.intake.submit(events, bytes::Bytes::new()).await.map_err(|failure| log_failure(&failure))?;
+            app.intake.submit(events, with_use(Changes::new())).await.map_err(|failure| log_failure(&failure))?;
             Err(error)
         }
         Ok(reply) => {
             events.extend(reply.more_events);
-            app.intake.submit(events, reply.changes.encode()).await.map_err(|failure| log_failure(&failure))?;
+            app.intake.submit(events, with_use(reply.changes)).await.map_err(|failure| log_failure(&failure))?;
             drop(reply.lock);
             Ok(reply.output)
         }
     }
+}
+
+fn permitted(app: &App, service: &Service, operation: &Operation, call: &Call, input: &Value) -> Result<(), ApiError> {
+    refuse_beyond(service.name, operation.name, &call.caller)?;
+    authorise(app, service, operation, call, input)
 }
 
 /// Records a call that failed before its operation could run: malformed, unauthenticated, of an unknown kind.
@@ -187,36 +230,5 @@ fn unknown(service: &Service, operation: &str) -> ApiError {
     match service.version {
         Some(version) => ApiError::new("InvalidAction", format!("Could not find operation {operation} for version {version}")),
         None => ApiError::new("UnknownOperationException", format!("Unknown operation {operation}")),
-    }
-}
-
-/// Asks the caller's identity policies about one operation on the resource that the input names.
-///
-/// # Errors
-/// The denial in the service's words.
-pub(crate) fn authorise(app: &App, service: &Service, operation: &Operation, call: &Call, input: &Value) -> Result<(), ApiError> {
-    if !operation.authorised || matches!(call.caller, Caller::Root { .. }) {
-        return Ok(());
-    }
-    let identity = identity_policies(app, &call.caller).map_err(|error| catalog_failure(&error))?;
-    let identity: Vec<_> = identity.iter().collect();
-    let action = format!("{}:{}", service.name, operation.name);
-    let resource = (operation.resource)(app, call, input);
-    let context = call.policy_context();
-    let principal = call.caller.principal();
-    let request = Request {
-        principal: &principal,
-        action: &action,
-        resource: &resource,
-        resource_account: &call.account,
-        context: &context,
-    };
-    let policies = Policies { identity: &identity, resource: None, session: None, boundary: None };
-    match opentrail_policy::decide(&request, &policies) {
-        Decision::Allowed => Ok(()),
-        Decision::Denied(reason) => {
-            let (code, status) = if service.target.is_some() { ("AccessDeniedException", 400) } else { ("AccessDenied", 403) };
-            Err(ApiError::new(code, reason.message(&request)).with_status(status))
-        }
     }
 }

@@ -4,6 +4,7 @@ use crate::app::{App, AuthMode, Settings};
 use crate::call::{Call, Caller};
 use crate::cloudtrail::LookupLimiter;
 use crate::credentials::User;
+use crate::last_used::LastUsed;
 use crate::service::{self, Service};
 use crate::signin::SignInThrottle;
 use async_trait::async_trait;
@@ -15,7 +16,6 @@ use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -88,6 +88,7 @@ impl Bench {
             sign_in_throttle: SignInThrottle::default(),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
+            last_used: LastUsed::default(),
         };
         Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), _dir: dir }
     }
@@ -114,14 +115,8 @@ impl Bench {
 
     /// A call of a user that exists and has this policy.
     pub async fn call_of_user(&self, name: &str, policy: Option<Value>) -> Call {
-        let user = User {
-            account: ACCOUNT.into(),
-            name: name.into(),
-            path: "/".into(),
-            id: format!("AIDA{name}"),
-            created: START,
-            policies: policy.map(|policy| ("p".into(), policy.to_string())).into_iter().collect::<BTreeMap<_, _>>(),
-        };
+        let policies = policy.map(|policy| ("p".into(), policy.to_string().into())).into_iter().collect();
+        let user = User { policies, ..User::new(ACCOUNT, name, format!("AIDA{name}"), START) };
         let mut changes = Changes::new();
         changes.put(&user);
         self.app.intake.submit(Vec::new(), changes.encode()).await.expect("submitted");

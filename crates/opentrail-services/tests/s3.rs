@@ -28,12 +28,8 @@ struct Server {
 
 fn user(name: &str, policy: &str, now: OffsetDateTime) -> User {
     User {
-        account: ACCOUNT.into(),
-        name: name.into(),
-        path: "/".into(),
-        id: "AIDAEXAMPLE0000000001".into(),
-        created: now,
-        policies: BTreeMap::from([("p".to_owned(), policy.to_owned())]),
+        policies: BTreeMap::from([("p".to_owned(), policy.into())]),
+        ..User::new(ACCOUNT, name, "AIDAEXAMPLE0000000001".into(), now)
     }
 }
 

@@ -11,7 +11,8 @@ use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats,
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_services::cloudtrail::LookupLimiter;
-use opentrail_services::{AccessKey, App, AuthMode, Settings};
+use opentrail_services::signin::SignInThrottle;
+use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
@@ -111,8 +112,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         store,
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
+        sign_in_throttle: SignInThrottle::default(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
+        last_used: LastUsed::default(),
     });
     let (root_key, _) =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;

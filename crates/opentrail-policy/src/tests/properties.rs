@@ -120,12 +120,14 @@ proptest! {
             let identity = parse_at(0, &identity, PolicyKind::Identity);
             let on_resource = parse_at(1, &on_resource, PolicyKind::Resource);
             let session = session.as_deref().map(|policy| parse_at(2, policy, PolicyKind::Identity));
+            let session = session.as_ref();
             let boundary = boundary.as_deref().map(|policy| parse_at(3, policy, PolicyKind::Identity));
             let policies = Policies {
                 identity: &[&identity],
                 resource: Some(&on_resource),
-                session: session.as_ref(),
+                session: session.as_ref().map(std::slice::from_ref),
                 boundary: boundary.as_ref(),
+                organization: &[],
             };
             decide(&request, &policies)
         };

@@ -2,8 +2,9 @@
 
 use super::{SERVICE, tags};
 use crate::app::App;
+use crate::authorisation::authorise;
 use crate::call::Call;
-use crate::service::{Reply, authorise};
+use crate::service::Reply;
 use opentrail_wire::ApiError;
 use serde::Deserialize;
 use serde_json::{Value, json};

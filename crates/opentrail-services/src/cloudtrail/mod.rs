@@ -48,8 +48,7 @@ pub use lookup_limiter::LookupLimiter;
 use crate::app::App;
 use crate::call::Call;
 use crate::handler;
-use crate::recording::lower_cased;
-use crate::service::{Handler, Operation, Service};
+use crate::service::{Handler, Operation, ResourceOf, Service};
 use opentrail_wire::ApiError;
 use serde_json::Value;
 
@@ -135,14 +134,12 @@ const MISSING: &[&str] = &[
     "UpdateEventDataStore",
 ];
 
-type ResourceOf = fn(&App, &Call, &Value) -> String;
-
 const fn read(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
-    Operation { name, read_only: true, resource, parameters: lower_cased, authorised: true, handler }
+    Operation { read_only: true, ..write(name, resource, handler) }
 }
 
 const fn write(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
-    Operation { name, read_only: false, resource, parameters: lower_cased, authorised: true, handler }
+    Operation { resource, ..Operation::new(name, handler) }
 }
 
 fn anything(_: &App, _: &Call, _: &Value) -> String {

@@ -39,7 +39,7 @@ pub(super) enum Unknown {
 
 /// Held while a decision about the trails of the account that owns the given one is made and until it is recorded.
 pub(super) async fn lock(app: &App, call: &Call, given: &str) -> NamedLock {
-    organizations::lock(app, &account_of(call, given)).await
+    organizations::lock(app, account_of(call, given)).await
 }
 
 /// All trails that an account sees, wherever they live, in the order of region and name: its own, then the shadows of its

@@ -39,14 +39,8 @@ pub static SERVICE: Service = Service {
     unsupported_code: "UnsupportedOperationException",
 };
 
-const OPERATIONS: &[Operation] = &[Operation {
-    name: put_audit_events::NAME,
-    read_only: false,
-    resource,
-    parameters,
-    authorised: true,
-    handler: handler!(put_audit_events::put_audit_events),
-}];
+const OPERATIONS: &[Operation] =
+    &[Operation { resource, parameters, ..Operation::new(put_audit_events::NAME, handler!(put_audit_events::put_audit_events)) }];
 
 fn resource(_: &App, call: &Call, input: &Value) -> String {
     channel::arn_of(call, input["channelArn"].as_str().unwrap_or_default())

@@ -2,8 +2,8 @@
 
 use super::access_keys;
 use super::users::{self, NamedUser, Subject, delete_conflict};
-use super::validation;
-use crate::app::App;
+use super::{holders, roles, validation};
+use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::credentials::User;
 use crate::service::Reply;
@@ -21,10 +21,12 @@ pub async fn delete_user(app: &Arc<App>, call: &Call, input: NamedUser) -> Resul
     if !access_keys::of(app, call, &Subject::User(Arc::clone(&user)))?.is_empty() {
         return Err(delete_conflict("Cannot delete entity, must delete access keys first."));
     }
-    if !user.policies.is_empty() {
-        return Err(delete_conflict("Cannot delete entity, must delete policies first."));
+    holders::check_bare(&*user)?;
+    if !user.groups.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must remove users from group first."));
     }
     let mut changes = Changes::new();
     changes.delete::<User>(&user.key());
+    roles::forget_principal(&app.catalog, &user.arn(), &user.id, &mut changes).map_err(|error| catalog_failure(&error))?;
     Ok(Reply { changes, lock: Some(lock), ..Reply::output(Value::Null) })
 }

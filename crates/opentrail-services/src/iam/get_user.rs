@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The faults of [`users::subject`].
 pub async fn get_user(app: &Arc<App>, call: &Call, input: NamedUser) -> Result<Reply, ApiError> {
     let user = match users::subject(app, call, input.user_name.as_deref())? {
-        Subject::User(user) => users::output(&user),
+        Subject::User(user) => users::full_output(&user),
         Subject::Root => {
             let account = app.catalog.get::<Account>(&call.account).map_err(|error| catalog_failure(&error))?;
             let created = account.map_or(call.now, |account| account.created);

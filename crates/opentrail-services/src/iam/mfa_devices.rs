@@ -75,7 +75,7 @@ pub async fn enable(app: &Arc<App>, call: &Call, input: Input) -> Result<Reply, 
         return Err(limit_exceeded("Cannot exceed quota for MFADevicesPerUser: 1".to_owned()));
     }
     let device = device.accept_two(&app.seal, first, second, call.now).ok_or_else(wrong_codes)?;
-    Ok(changed(&MfaDevice { owner: Some(MfaOwner { user, enabled: call.now }), ..device }, lock))
+    Ok(changed(&device.owned_by(Some(MfaOwner { user, enabled: call.now })), lock))
 }
 
 /// # Errors
@@ -96,8 +96,7 @@ pub async fn deactivate(app: &Arc<App>, call: &Call, input: Input) -> Result<Rep
     let serial = input.required("SerialNumber")?;
     let lock = lock(app, serial).await;
     let owner = whose(app, call, &input)?;
-    let device = MfaDevice::clone(&*of(app, call, serial, &owner)?);
-    Ok(changed(&MfaDevice { owner: None, ..device }, lock))
+    Ok(changed(&of(app, call, serial, &owner)?.owned_by(None), lock))
 }
 
 /// # Errors

@@ -1,17 +1,35 @@
-//! IAM: users, their access keys and inline policies.
+//! IAM: users, groups, roles, their policies and access keys.
 //!
 //! ```text
-//! users.rs          whom an operation is about, and how users look
-//! access_keys.rs    whose keys are whose, and what is told of them
-//! validation.rs     names, paths, pages
-//! the others        one operation each
+//! input.rs, validation.rs       members of requests; names, paths, pages
+//! role.rs, group.rs, managed_policy.rs      what is kept (users and keys: credentials.rs)
+//! holders.rs                    users, groups and roles as what policies are put into and attached to
+//! inline_policies.rs, attached_policies.rs, boundaries.rs, tags.rs      the same operations for each of them
+//! aws_managed.rs                the managed policies of AWS
+//! conditions.rs                 IAM's own condition keys
+//! the others                    one operation each, or a family of small ones
 //! ```
 //!
 //! Source: AWS IAM API Reference. IAM is global: one set of users per account, recorded in us-east-1.
 
+mod input;
+pub(crate) mod validation;
+
+mod aws_managed;
+mod group;
+mod managed_policy;
+mod role;
+
+mod attached_policies;
+mod boundaries;
+mod conditions;
+mod holders;
+mod inline_policies;
+mod managed_policies;
+mod tags;
+
 mod access_keys;
 mod users;
-pub(crate) mod validation;
 
 mod create_user;
 mod delete_user;
@@ -23,18 +41,34 @@ mod delete_access_key;
 mod list_access_keys;
 mod update_access_key;
 
-mod delete_user_policy;
-mod get_user_policy;
-mod list_user_policies;
-mod put_user_policy;
+mod create_role;
+mod delete_role;
+mod get_role;
+mod instance_profiles;
+mod list_roles;
+mod roles;
+mod update_role;
+
+mod login_profiles;
+mod mfa_devices;
+mod password_policy;
+mod qr_code;
+
+mod create_policy;
+mod get_policy;
+mod list_entities_for_policy;
+mod policy_versions;
 
 mod missing;
+mod operations;
 #[cfg(test)]
 mod tests;
 
-use crate::handler;
-use crate::recording::lower_cased;
-use crate::service::{Handler, Operation, Service};
+pub use group::Group;
+pub use managed_policy::{ManagedPolicy, document_in_effect};
+pub use role::{DEFAULT_SESSION_SECONDS, Role};
+
+use crate::service::Service;
 
 pub static SERVICE: Service = Service {
     name: "iam",
@@ -44,34 +78,7 @@ pub static SERVICE: Service = Service {
     namespace: Some("https://iam.amazonaws.com/doc/2010-05-08/"),
     global: true,
     data_events: false,
-    operations: OPERATIONS,
+    operations: operations::OPERATIONS,
     missing: missing::OPERATIONS,
     unsupported_code: "UnsupportedOperation",
 };
-
-const OPERATIONS: &[Operation] = &[
-    Operation { resource: users::new_user_arn, ..write("CreateUser", handler!(create_user::create_user)) },
-    read("GetUser", handler!(get_user::get_user)),
-    write("DeleteUser", handler!(delete_user::delete_user)),
-    Operation { resource: users::path_arn, ..paged("ListUsers", handler!(list_users::list_users)) },
-    write("CreateAccessKey", handler!(create_access_key::create_access_key)),
-    write("DeleteAccessKey", handler!(delete_access_key::delete_access_key)),
-    paged("ListAccessKeys", handler!(list_access_keys::list_access_keys)),
-    write("UpdateAccessKey", handler!(update_access_key::update_access_key)),
-    write("PutUserPolicy", handler!(put_user_policy::put_user_policy)),
-    read("GetUserPolicy", handler!(get_user_policy::get_user_policy)),
-    write("DeleteUserPolicy", handler!(delete_user_policy::delete_user_policy)),
-    paged("ListUserPolicies", handler!(list_user_policies::list_user_policies)),
-];
-
-const fn write(name: &'static str, handler: Handler) -> Operation {
-    Operation { name, read_only: false, resource: users::subject_arn, parameters: lower_cased, authorised: true, handler }
-}
-
-const fn read(name: &'static str, handler: Handler) -> Operation {
-    Operation { read_only: true, ..write(name, handler) }
-}
-
-const fn paged(name: &'static str, handler: Handler) -> Operation {
-    Operation { parameters: validation::recorded_page, ..read(name, handler) }
-}

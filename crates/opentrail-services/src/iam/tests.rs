@@ -1,3 +1,6 @@
+mod policies;
+mod roles;
+
 use super::SERVICE;
 use crate::call::{Call, Caller};
 use crate::credentials::{AccessKey, bootstrap};
@@ -71,7 +74,7 @@ async fn names_and_paths_have_rules() {
     }
     let boundary = json!({"UserName": "bob", "PermissionsBoundary": "arn:aws:iam::aws:policy/X"});
     assert_eq!(code(bench.run(&SERVICE, bench.call(), "CreateUser", boundary).await), "NoSuchEntity");
-    let tagged = json!({"UserName": "bob", "Tags": [{"Key": "k", "Value": "v"}]});
+    let tagged = json!({"UserName": "bob", "Tags": [{"Key": "k", "Value": "v"}, {"Key": "K", "Value": "v"}]});
     assert_eq!(code(bench.run(&SERVICE, bench.call(), "CreateUser", tagged).await), "InvalidInput");
 }
 
@@ -240,8 +243,8 @@ async fn policies_are_asked_about_the_stored_path() {
 #[tokio::test]
 async fn what_is_missing_says_so() {
     let bench = Bench::new();
-    refused(&bench, "CreateRole", json!({}), ("UnsupportedOperation", 400), "CreateRole is not supported by OpenTrail yet.")
-        .await;
+    let unsupported = "UploadServerCertificate is not supported by OpenTrail yet.";
+    refused(&bench, "UploadServerCertificate", json!({}), ("UnsupportedOperation", 400), unsupported).await;
     let unknown = "Could not find operation MakeTea for version 2010-05-08";
     refused(&bench, "MakeTea", json!({}), ("InvalidAction", 400), unknown).await;
     assert!(SERVICE.operations.iter().all(|operation| !SERVICE.missing.contains(&operation.name)));
@@ -258,10 +261,35 @@ const MEMBERS: &[&str] = &[
     "MaxItems",
     "Marker",
     "Tags",
+    "Key",
+    "Value",
+    "TagKeys",
     "PermissionsBoundary",
+    "GroupName",
+    "RoleName",
+    "AssumeRolePolicyDocument",
+    "MaxSessionDuration",
+    "PolicyArn",
+    "VersionId",
+    "SetAsDefault",
+    "Description",
+    "InstanceProfileName",
 ];
-const TEXTS: &[&str] =
-    &["alice", "/", "/a/", "Active", "Inactive", "AKIA0123456789ABCDEF", "{}", "{\"Statement\":{}}", "3", "\u{0}é"];
+const TEXTS: &[&str] = &[
+    "alice",
+    "/",
+    "/a/",
+    "Active",
+    "Inactive",
+    "AKIA0123456789ABCDEF",
+    "{}",
+    "{\"Statement\":{}}",
+    "3",
+    "\u{0}é",
+    "v1",
+    "true",
+    "arn:aws:iam::aws:policy/AdministratorAccess",
+];
 
 #[test]
 fn nothing_panics() {

@@ -1,10 +1,10 @@
 //! Whom an operation is about, and how users look in answers and records.
 
-use crate::app::{App, catalog_failure};
+use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::credentials::User;
 use crate::dates::recorded;
-use crate::iam::validation::{self, MAX_NAME_CHARS};
+use crate::iam::{boundaries, holders, tags};
 use opentrail_catalog::NamedLock;
 use opentrail_model::timestamp::event_time;
 use opentrail_wire::ApiError;
@@ -30,12 +30,7 @@ pub(super) async fn lock(app: &App, call: &Call) -> NamedLock {
 /// # Errors
 /// `ValidationError`, `NoSuchEntity`.
 pub(super) fn named(app: &App, call: &Call, name: &str) -> Result<Arc<User>, ApiError> {
-    validation::name(name, "userName", MAX_NAME_CHARS)?;
-    find(app, call, name)?.ok_or_else(|| no_such_entity(format!("The user with name {name} cannot be found.")))
-}
-
-fn find(app: &App, call: &Call, name: &str) -> Result<Option<Arc<User>>, ApiError> {
-    app.catalog.get::<User>(&format!("{}/{name}", call.account)).map_err(|error| catalog_failure(&error))
+    holders::named::<User>(app, call, name)
 }
 
 /// Whom an operation is about that may be about the caller.
@@ -65,6 +60,9 @@ pub(super) fn subject(app: &App, call: &Call, given: Option<&str>) -> Result<Sub
         (Some(name), _) => named(app, call, name).map(Subject::User),
         (None, Caller::User { name, .. }) => named(app, call, name).map(Subject::User),
         (None, Caller::Root { .. }) => Ok(Subject::Root),
+        (None, Caller::AssumedRole { .. } | Caller::FederatedUser { .. }) => {
+            Err(ApiError::new("ValidationError", "Must specify userName when calling with non-User credentials"))
+        }
         (None, _) => Err(ApiError::new("AccessDenied", "Access denied").with_status(403)),
     }
 }
@@ -72,28 +70,26 @@ pub(super) fn subject(app: &App, call: &Call, given: Option<&str>) -> Result<Sub
 /// The ARN that policies are asked about: that of the user as it is stored, path and all.
 pub(super) fn subject_arn(app: &App, call: &Call, input: &Value) -> String {
     match input["UserName"].as_str() {
-        Some(name) => {
-            let stored = find(app, call, name).ok().flatten();
-            stored.map_or_else(|| format!("arn:aws:iam::{}:user/{name}", call.account), |user| user.arn())
-        }
+        Some(_) => holders::resource::<User>(app, call, input),
         None => call.caller.arn(),
     }
-}
-
-/// The ARN that a new user would have.
-pub(super) fn new_user_arn(_: &App, call: &Call, input: &Value) -> String {
-    let (path, name) = (input["Path"].as_str().unwrap_or("/"), input["UserName"].as_str().unwrap_or_default());
-    format!("arn:aws:iam::{}:user{path}{name}", call.account)
-}
-
-/// What ListUsers asks about.
-pub(super) fn path_arn(_: &App, call: &Call, input: &Value) -> String {
-    format!("arn:aws:iam::{}:user{}", call.account, input["PathPrefix"].as_str().unwrap_or("/"))
 }
 
 /// A user in an answer.
 pub(super) fn output(user: &User) -> Value {
     described(user, event_time(user.created))
+}
+
+/// A user with what only GetUser and CreateUser tell.
+pub(super) fn full_output(user: &User) -> Value {
+    let mut told = output(user);
+    if let Some(arn) = &user.boundary {
+        told["PermissionsBoundary"] = boundaries::output(arn);
+    }
+    if !user.tags.is_empty() {
+        told["Tags"] = tags::output(&user.tags);
+    }
+    told
 }
 
 /// A user in `responseElements`.

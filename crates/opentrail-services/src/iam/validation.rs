@@ -1,8 +1,11 @@
 //! The shape of names, paths, and pages. Everything in a query request is text.
 
+use super::input::Input;
 use crate::recording::lower_cased;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use opentrail_model::record::lower_first_name;
+use opentrail_policy::{PolicyDocument, PolicyKind, PolicyText};
 use opentrail_wire::ApiError;
 use serde_json::Value;
 
@@ -76,6 +79,55 @@ pub(crate) fn length(value: &str, member: &str, min: usize, max: usize) -> Resul
     Ok(())
 }
 
+/// A member that takes one of a few words.
+///
+/// # Errors
+/// `ValidationError`, `SerializationException`.
+pub(super) fn one_of<'a>(input: &'a Input, member: &str, words: &[&str]) -> Result<Option<&'a str>, ApiError> {
+    let Some(given) = input.text(member)? else { return Ok(None) };
+    if words.contains(&given) {
+        return Ok(Some(given));
+    }
+    let constraint = format!("Member must satisfy enum value set: [{}]", words.join(", "));
+    Err(broken(given, &lower_first_name(member), &constraint))
+}
+
+/// Longest document that is looked at.
+const MAX_DOCUMENT_CHARS: usize = 131_072;
+
+/// A policy document that has to be there and has to parse as this kind.
+///
+/// # Errors
+/// `ValidationError`, `MalformedPolicyDocument`.
+pub(super) fn policy_document(input: &Input, member: &str, kind: PolicyKind) -> Result<PolicyText, ApiError> {
+    let document = input.required(member)?;
+    length(document, &lower_first_name(member), 1, MAX_DOCUMENT_CHARS)?;
+    PolicyDocument::parse(document, kind).map_err(|problem| ApiError::new("MalformedPolicyDocument", problem.to_string()))?;
+    Ok(PolicyText::from(document))
+}
+
+/// RFC 3986: everything but unreserved characters becomes `%XX`. Documents in answers come like this.
+pub(super) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&hex::encode_upper([byte]));
+        }
+    }
+    encoded
+}
+
+/// [`page`] as `MaxItems` and `Marker` of the input ask for it.
+///
+/// # Errors
+/// As [`page`].
+pub(super) fn page_of<T>(items: Vec<T>, name: impl Fn(&T) -> &str, input: &Input) -> Result<Page<T>, ApiError> {
+    page(items, name, input.text("MaxItems")?, input.text("Marker")?)
+}
+
 /// One page of what is listed.
 pub(super) struct Page<T> {
     pub items: Vec<T>,
@@ -126,13 +178,25 @@ fn read_marker(text: &str) -> Option<String> {
     String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// `requestParameters` of a listing: `maxItems` is a number there.
-pub(super) fn recorded_page(input: &Value) -> Value {
+/// Members that records have as numbers, though requests have them as text.
+const NUMBERS: &[&str] = &["maxItems", "maxSessionDuration"];
+/// Members that records have as booleans.
+const FLAGS: &[&str] = &["setAsDefault", "onlyAttached"];
+
+/// `requestParameters`: the input, numbers and booleans as such.
+pub(super) fn recorded_input(input: &Value) -> Value {
     let mut parameters = lower_cased(input);
-    if let Some(items) = parameters.get_mut("maxItems")
-        && let Some(number) = items.as_str().and_then(|text| text.parse::<u32>().ok())
-    {
-        *items = number.into();
+    for member in NUMBERS {
+        let number = parameters[*member].as_str().and_then(|text| text.parse::<u32>().ok());
+        if let Some(number) = number {
+            parameters[*member] = number.into();
+        }
+    }
+    for member in FLAGS {
+        let flag = parameters[*member].as_str().and_then(|text| text.parse::<bool>().ok());
+        if let Some(flag) = flag {
+            parameters[*member] = flag.into();
+        }
     }
     parameters
 }

@@ -5,11 +5,12 @@ use super::exchange::{Exchange, Signing, decode};
 use super::operation::{Scope, recorded_name};
 use super::{S3Context, fault, refusal};
 use crate::app::AuthMode;
+use crate::authorisation::{Question, Standing};
 use crate::call::{Call, Caller};
-use crate::credentials::{AccessKey, User, caller_of};
+use crate::credentials::{AccessKey, caller_of};
 use crate::temporary::TemporaryCredentials;
 use async_trait::async_trait;
-use opentrail_policy::{Decision, Policies, PolicyDocument, PolicyKind, Reason, Request, RequestContext, decide};
+use opentrail_policy::{Decision, PolicyDocument, PolicyKind, Reason, Request, RequestContext};
 use opentrail_storage::Bucket;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3Error, S3Result};
@@ -120,18 +121,16 @@ pub fn permit(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, resour
     if is_root && bucket.is_some_and(owns) && OWNER_ACTIONS.contains(&action) {
         return Ok(());
     }
-    let identity = identity_policies(exchange, &call.caller)?;
-    let identity: Vec<&PolicyDocument> = identity.iter().collect();
+    let standing = Standing::of(&exchange.context.catalog, &call.caller).map_err(|error| catalog_fault(&error))?;
     let policy = bucket.and_then(|bucket| bucket.policy.as_deref());
     let policy = policy.and_then(|text| PolicyDocument::parse(text, PolicyKind::Resource).ok());
-    let context = context(exchange, &call, bucket);
+    let context = context(exchange, standing.context(call.policy_context()), bucket);
     let principal = call.caller.principal();
     let resource_account = bucket.map_or(call.account.as_str(), |bucket| bucket.account.as_str());
-    let request = Request { principal: &principal, action, resource, resource_account, context: &context };
-    let policies = Policies { identity: &identity, resource: policy.as_ref(), ..Policies::default() };
-    match decide(&request, &policies) {
+    let question = Question { action, resource, resource_account, resource_policy: policy.as_ref(), context: &context };
+    match standing.decide(&principal, &question) {
         Decision::Allowed => Ok(()),
-        Decision::Denied(reason) => Err(denied(&call, reason, &request)),
+        Decision::Denied(reason) => Err(denied(&call, reason, &question.request(&principal))),
     }
 }
 
@@ -143,15 +142,7 @@ fn denied(call: &Call, reason: Reason, request: &Request<'_>) -> S3Error {
     fault::access_denied()
 }
 
-fn identity_policies(exchange: &Exchange, caller: &Caller) -> S3Result<Vec<PolicyDocument>> {
-    let Caller::User { account, name, .. } = caller else { return Ok(Vec::new()) };
-    let user = exchange.context.catalog.get::<User>(&format!("{account}/{name}")).map_err(|error| catalog_fault(&error))?;
-    let texts = user.iter().flat_map(|user| user.policies.values());
-    Ok(texts.filter_map(|text| PolicyDocument::parse(text, PolicyKind::Identity).ok()).collect())
-}
-
-fn context(exchange: &Exchange, call: &Call, bucket: Option<&Bucket>) -> RequestContext {
-    let mut context = call.policy_context();
+fn context(exchange: &Exchange, mut context: RequestContext, bucket: Option<&Bucket>) -> RequestContext {
     if let Some(bucket) = bucket {
         context =
             context.with("aws:ResourceAccount", bucket.account.as_str()).with("s3:ResourceAccount", bucket.account.as_str());

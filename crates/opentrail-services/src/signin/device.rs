@@ -62,6 +62,12 @@ impl MfaDevice {
         self.owner.as_ref().is_some_and(|owner| owner.user.as_deref() == user)
     }
 
+    /// The device with another owner, or none.
+    #[must_use]
+    pub fn owned_by(&self, owner: Option<MfaOwner>) -> Self {
+        Self { owner, ..self.clone() }
+    }
+
     fn open_seed(&self, seal: &Seal) -> Option<impl std::ops::Deref<Target = Vec<u8>>> {
         let sealed = STANDARD.decode(&self.seed).ok()?;
         let seed = seal.open(PURPOSE, &[("device", &self.serial)], &sealed);

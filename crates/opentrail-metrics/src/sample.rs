@@ -1,0 +1,149 @@
+//! What is kept of the values of one period.
+
+use serde::{Deserialize, Serialize};
+
+/// Most different values that are kept as they are; more are kept to within one percent.
+pub const MAX_EXACT_VALUES: usize = 150;
+
+/// Ratio between neighbouring values once they are kept roughly.
+const ROUGH_RATIO: f64 = 1.02;
+
+/// A set of values: enough for every statistic.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    pub count: f64,
+    pub sum: f64,
+    pub minimum: f64,
+    pub maximum: f64,
+    /// Values in ascending order, and how often each; empty if only a statistic set is known.
+    values: Vec<(f64, f64)>,
+    /// Whether the values are rounded.
+    #[serde(default)]
+    rough: bool,
+}
+
+impl Sample {
+    /// `count` times the same value.
+    pub fn of(value: f64, count: f64) -> Self {
+        Self { count, sum: value * count, minimum: value, maximum: value, values: vec![(value, count)], rough: false }
+    }
+
+    /// A statistic set, of which no percentile can be told unless all its values are the same.
+    pub fn of_statistics(count: f64, sum: f64, minimum: f64, maximum: f64) -> Self {
+        let values = if minimum == maximum { vec![(minimum, count)] } else { Vec::new() };
+        Self { count, sum, minimum, maximum, values, rough: false }
+    }
+
+    /// Takes the values of another.
+    pub fn add(&mut self, other: &Self) {
+        if other.count == 0.0 {
+            return;
+        }
+        if self.count == 0.0 {
+            *self = other.clone();
+            return;
+        }
+        let known = !self.values.is_empty() && !other.values.is_empty();
+        self.count += other.count;
+        self.sum += other.sum;
+        self.minimum = self.minimum.min(other.minimum);
+        self.maximum = self.maximum.max(other.maximum);
+        if known {
+            self.take_values(other);
+        } else {
+            self.values = Vec::new();
+        }
+    }
+
+    /// Puts the values of another where they belong.
+    fn take_values(&mut self, other: &Self) {
+        if other.rough && !self.rough {
+            self.make_rough();
+        }
+        for (value, count) in &other.values {
+            let value = if self.rough { rough(*value) } else { *value };
+            match self.values.binary_search_by(|(known, _)| known.total_cmp(&value)) {
+                Ok(place) => self.values[place].1 += count,
+                Err(place) => self.values.insert(place, (value, *count)),
+            }
+            if !self.rough && self.values.len() > MAX_EXACT_VALUES {
+                self.make_rough();
+            }
+        }
+    }
+
+    fn make_rough(&mut self) {
+        self.rough = true;
+        let mut out: Vec<(f64, f64)> = Vec::new();
+        for (value, count) in self.values.iter().map(|(value, count)| (rough(*value), *count)) {
+            match out.last_mut() {
+                Some(last) if last.0 == value => last.1 += count,
+                _ => out.push((value, count)),
+            }
+        }
+        self.values = out;
+    }
+
+    pub fn average(&self) -> f64 {
+        self.sum / self.count
+    }
+
+    /// The value below which `percent` of the values are; `None` if it is not known.
+    pub fn percentile(&self, percent: f64) -> Option<f64> {
+        let total: f64 = self.values.iter().map(|(_, count)| count).sum();
+        let wanted = total * percent / 100.0;
+        let mut passed = 0.0;
+        for (value, count) in &self.values {
+            passed += count;
+            if passed >= wanted {
+                return Some(value.clamp(self.minimum, self.maximum));
+            }
+        }
+        self.values.last().map(|(value, _)| *value)
+    }
+}
+
+/// The middle of the interval that a value is in. Intervals grow with the value.
+fn rough(value: f64) -> f64 {
+    if value == 0.0 {
+        return 0.0;
+    }
+    let interval = (value.abs().ln() / ROUGH_RATIO.ln()).floor();
+    value.signum() * ROUGH_RATIO.powf(interval + 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_of_values() {
+        let mut sample = Sample::default();
+        for value in [3.0, 1.0, 2.0, 2.0] {
+            sample.add(&Sample::of(value, 1.0));
+        }
+        assert_eq!((sample.count, sample.sum, sample.minimum, sample.maximum), (4.0, 8.0, 1.0, 3.0));
+        assert_eq!((sample.percentile(50.0), sample.percentile(100.0), sample.average()), (Some(2.0), Some(3.0), 2.0));
+    }
+
+    #[test]
+    fn many_values_stay_small_and_close() {
+        let mut sample = Sample::default();
+        for value in 1..=100_000 {
+            sample.add(&Sample::of(f64::from(value), 1.0));
+        }
+        assert!(sample.values.len() < 800, "{}", sample.values.len());
+        for percent in [1.0, 50.0, 95.0, 99.9] {
+            let expect = percent * 1000.0;
+            let got = sample.percentile(percent).expect("values are known");
+            assert!((got - expect).abs() / expect < 0.02, "{percent}: {got}");
+        }
+    }
+
+    #[test]
+    fn statistic_sets_hide_percentiles() {
+        let mut sample = Sample::of(1.0, 1.0);
+        sample.add(&Sample::of_statistics(2.0, 6.0, 2.0, 4.0));
+        assert_eq!((sample.count, sample.sum, sample.percentile(50.0)), (3.0, 7.0, None));
+    }
+}
