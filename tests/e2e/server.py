@@ -67,11 +67,11 @@ class Server:
         self.endpoint = None
         self.log_path = self.data_dir.with_name(self.data_dir.name + ".stderr.txt")
 
-    def start(self, *arguments):
+    def start(self, *arguments, listen="127.0.0.1:0"):
         assert self.process is None, "already started"
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir), *arguments],
+                [BINARY, "serve", "--listen", listen, "--data-dir", str(self.data_dir), *arguments],
                 env=clean_environment(self.data_dir.parent, **self.settings),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
             )

@@ -124,6 +124,25 @@ impl Catalog {
         rows.iter().map(|(key, value)| parse::<E>(key, value)).collect()
     }
 
+    /// Entities whose key begins with `prefix`, the last first, from the last key before `before` (if given), at most `limit`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn scan_back<E: Entity>(&self, prefix: &str, before: Option<&str>, limit: usize) -> Result<Vec<E>, CatalogError> {
+        let end = prefix_end(prefix);
+        let bound = before.map(str::to_owned).into_iter().chain(end).min();
+        let rows: Vec<(String, Vec<u8>)> = self.read(|connection| {
+            let comparison = if bound.is_some() { "AND key < ?3" } else { "AND ?3 IS NULL" };
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT key, value FROM entity WHERE tbl = ?1 AND key >= ?2 {comparison} ORDER BY key DESC LIMIT ?4"
+            ))?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![E::TABLE, prefix, bound, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })?;
+        rows.iter().map(|(key, value)| parse::<E>(key, value)).collect()
+    }
+
     /// All entities whose key begins with `prefix`, in key order.
     ///
     /// # Errors

@@ -5,9 +5,10 @@
 //! next); it is then cut. With a valid block behind it, it is damage, and the log refuses to open.
 
 use crate::block::{self, BlockHeader};
-use crate::entry::Position;
+use crate::entry::{Entry, Position};
 use crate::error::LogError;
 use crate::segment::{HEADER_BYTES, SegmentFile};
+use bytes::Bytes;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -32,6 +33,7 @@ pub(crate) fn recover_tail(segment: &SegmentFile, file: &File) -> Result<(Tail, 
     let size = usize::try_from(file.metadata().map_err(on_error)?.len()).expect("segments fit in memory");
     let mut content = vec![0; size];
     file.read_exact_at(&mut content, 0).map_err(on_error)?;
+    let content = Bytes::from(content);
 
     let mut offset = HEADER_BYTES as usize;
     let mut tail = Tail { offset: HEADER_BYTES, position: segment.first_position, sequence: 0 };
@@ -41,12 +43,10 @@ pub(crate) fn recover_tail(segment: &SegmentFile, file: &File) -> Result<(Tail, 
             return Err(segment.corrupt(offset as u64, "block out of order"));
         }
         first = false;
+        let span = span_of(&content, offset, &header);
+        let span = span.ok_or_else(|| segment.corrupt(offset as u64, "entry is not well-formed"))?;
         offset += usize::try_from(header.block_len()).expect("blocks fit in memory");
-        tail = Tail {
-            offset: offset as u64,
-            position: tail.position + span_of(&content, offset, &header),
-            sequence: header.sequence + 1,
-        };
+        tail = Tail { offset: offset as u64, position: tail.position + span, sequence: header.sequence + 1 };
     }
     let rest = content.get(offset..).unwrap_or_default();
     let used = rest.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
@@ -70,19 +70,13 @@ fn valid_block(content: &[u8], offset: usize) -> Option<BlockHeader> {
     (header.checksum(payload) == header.crc).then_some(header)
 }
 
-/// Positions the block before `end` takes.
-fn span_of(content: &[u8], end: usize, header: &BlockHeader) -> u64 {
-    let start = end - usize::try_from(header.block_len()).expect("blocks fit in memory") + block::HEADER_BYTES;
-    let mut at = start;
+/// Positions the entries of a block take; `None` if they are not well-formed.
+fn span_of(content: &Bytes, offset: usize, header: &BlockHeader) -> Option<u64> {
+    let start = offset + block::HEADER_BYTES;
+    let mut payload = content.slice(start..start + header.payload_len as usize);
     let mut span = 0;
     for _ in 0..header.entries {
-        let u32_at = |at: usize| u32::from_le_bytes(content[at..at + 4].try_into().expect("the checksum held")) as usize;
-        let (events, changes) = (u32_at(at), u32_at(at + 4));
-        at += 8 + changes;
-        for _ in 0..events {
-            at += 6 + content[at] as usize + content[at + 1] as usize + u32_at(at + 2);
-        }
-        span += (events as u64).max(1);
+        span += Entry::decode(&mut payload)?.span();
     }
-    span
+    Some(span)
 }

@@ -250,3 +250,24 @@ fn oversized_submissions_are_refused_and_do_no_harm() {
     assert_eq!(read_all(&log).expect("reads")[0].entry.events[0], largest);
     close(log, intake);
 }
+
+#[test]
+fn imported_entries_are_marked_across_restarts() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let applied = Applied::default();
+    for round in 1..4 {
+        let (log, intake, report) = open(dir.path(), &applied).expect("opens");
+        assert_eq!(report.torn_bytes, 0);
+        let end = intake.queue_imported(vec![event(1), event(2), event(3)]).expect("queued").wait_blocking().expect("durable");
+        assert_eq!(end, log.end());
+        intake.submit_blocking(vec![event(4)], Bytes::new()).expect("durable");
+        let all = read_all(&log).expect("reads");
+        assert_eq!(all.len(), round * 2);
+        for pair in all.chunks(2) {
+            assert_eq!((pair[0].entry.imported, pair[0].entry.events.len(), pair[0].entry.news().len()), (true, 3, 0));
+            assert_eq!((pair[1].entry.imported, pair[1].entry.news().len()), (false, 1));
+            assert_eq!(pair[0].end(), pair[1].position);
+        }
+        close(log, intake);
+    }
+}

@@ -14,7 +14,7 @@ mod input;
 mod names;
 mod reader;
 
-pub(crate) use reader::{Amount, Reader, Receive};
+pub use reader::{Amount, Reader, Receive};
 pub use source::{Location, Source, open_source};
 
 #[cfg(test)]

@@ -7,6 +7,11 @@ pub const RECORD_BYTES: usize = 16 << 20;
 /// Bytes of a file after decompression that are held at a time. A record may be cut by the end of one such block, so it
 /// is as large as the largest record.
 pub const BLOCK_BYTES: usize = RECORD_BYTES;
+/// Bytes that a file may decompress to, given how many are stored. Logs come to ten times as much, very uniform ones to
+/// a hundred times.
+pub const fn plain_bytes(stored: u64) -> u64 {
+    (64 << 20) + stored.saturating_mul(250)
+}
 /// Bytes read from a file at a time.
 pub const READ_BYTES: usize = 256 << 10;
 /// Pieces of an object from a bucket that wait to be decompressed.

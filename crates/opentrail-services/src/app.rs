@@ -7,6 +7,7 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
+use opentrail_import::Importer;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -39,6 +40,8 @@ pub struct App {
     pub catalog: Catalog,
     pub intake: Intake,
     pub history: History,
+    /// Takes existing log files into the history.
+    pub importer: Importer,
     /// The embedded S3 store.
     pub store: EmbeddedStore,
     /// Where trails deliver: the embedded store or a remote one.

@@ -22,6 +22,7 @@ mod credentials;
 mod dates;
 pub mod iam;
 mod last_used;
+pub mod opentrail;
 pub mod organizations;
 mod recording;
 mod regions;
@@ -49,6 +50,7 @@ pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,
     &iam::SERVICE,
+    &opentrail::SERVICE,
     &organizations::SERVICE,
     &sts::SERVICE,
 ];

@@ -12,6 +12,7 @@ use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
+use opentrail_import::Importer;
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -81,6 +82,7 @@ impl Bench {
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             catalog,
+            importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,
             history,

@@ -30,4 +30,6 @@ mod xml;
 pub use error::{ApiError, Encoded, WireError, encode_error, encode_json};
 pub use protocol::{Detected, Protocol, detect};
 pub use query::{Form, encode_query, query_map};
-pub use sigv4::{AuthFault, Claim, SignedRequest, SigningKeyCache, auth_error, claim, sign, verify, verify_with};
+pub use sigv4::{
+    AuthFault, Claim, SignedBody, SignedRequest, SigningKeyCache, auth_error, claim, sign, sign_stated, verify, verify_with,
+};

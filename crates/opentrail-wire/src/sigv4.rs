@@ -19,7 +19,7 @@ pub(crate) use claim::Credential;
 pub use claim::claim;
 pub use fault::{AuthFault, auth_error};
 pub use key::{MAX_CACHED_KEYS, SigningKeyCache};
-pub use sign::sign;
+pub use sign::{sign, sign_stated};
 
 use canonical::{CanonicalParts, SecurityTokenPlace};
 use key::SigningKey;
@@ -48,7 +48,16 @@ pub struct SignedRequest<'a> {
     /// Raw, without the `?`.
     pub query: &'a str,
     pub headers: &'a HeaderMap,
-    pub body: &'a [u8],
+    pub body: SignedBody<'a>,
+}
+
+/// What is known of a body when its signature is made or checked.
+#[derive(Debug, Clone, Copy)]
+pub enum SignedBody<'a> {
+    Whole(&'a [u8]),
+    /// Only the hash that `x-amz-content-sha256` states, in hexadecimal digits; without one the request is refused.
+    /// Whoever reads the body compares it with what comes.
+    Stated,
 }
 
 /// What a request says about its signature. Access key, date, region and service hold only letters, digits, `-`, `_`
@@ -173,7 +182,7 @@ fn check_time(claim: &Claim, now: OffsetDateTime) -> Result<(), AuthFault> {
 }
 
 fn check_signature(claim: &Claim, request: &SignedRequest<'_>, key: &SigningKey) -> Result<(), AuthFault> {
-    let payload = canonical::payload(request, &claim.service, claim.presigned);
+    let payload = canonical::payload(request, &claim.service, claim.presigned)?;
     let mut parts = CanonicalParts {
         request,
         service: &claim.service,

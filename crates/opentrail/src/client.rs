@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -22,10 +23,13 @@ pub struct Caller {
     pub user_agent: String,
 }
 
+/// What is sent: bytes, or a stream of them.
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
 /// One connection to an endpoint.
 pub struct Client {
     authority: String,
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Body>,
 }
 
 /// An HTTP answer, read whole.
@@ -85,7 +89,37 @@ impl Client {
             service,
             OffsetDateTime::now_utc(),
         )?;
-        let mut request = Request::builder().method(method).uri(target).body(Full::new(body))?;
+        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        self.exchange(method, target, headers, body).await
+    }
+
+    /// Sends one signed request whose body is streamed. `hash` is the SHA-256 of the body in hexadecimal digits.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_stream(
+        &mut self,
+        caller: &Caller,
+        service: &str,
+        target: &str,
+        hash: &str,
+        length: u64,
+        body: Body,
+    ) -> anyhow::Result<Answer> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::try_from(&self.authority)?);
+        headers.insert(header::USER_AGENT, HeaderValue::try_from(&caller.user_agent)?);
+        headers.insert(header::CONTENT_LENGTH, length.into());
+        headers.insert("x-amz-content-sha256", HeaderValue::try_from(hash)?);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let now = OffsetDateTime::now_utc();
+        let (key, secret, region) = (&caller.access_key, &caller.secret, &caller.region);
+        opentrail_wire::sign_stated("POST", path, query, &mut headers, key, secret, region, service, now)?;
+        self.exchange("POST", target, headers, body).await
+    }
+
+    async fn exchange(&mut self, method: &str, target: &str, headers: HeaderMap, body: Body) -> anyhow::Result<Answer> {
+        let mut request = Request::builder().method(method).uri(target).body(body)?;
         *request.headers_mut() = headers;
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
@@ -119,6 +153,17 @@ impl Client {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
         headers.insert("x-amz-target", HeaderValue::try_from(format!("{prefix}.{operation}"))?);
         self.send(caller, service, "POST", "/", headers, serde_json::to_vec(input)?.into()).await
+    }
+
+    /// Calls one of OpenTrail's own operations.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn opentrail(&mut self, caller: &Caller, operation: &str, input: &Value) -> anyhow::Result<Answer> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        headers.insert("x-amz-target", HeaderValue::try_from(format!("OpenTrail_20261121.{operation}"))?);
+        self.send(caller, "opentrail", "POST", "/", headers, serde_json::to_vec(input)?.into()).await
     }
 
     /// Calls an operation of a query service.

@@ -6,12 +6,13 @@
 
 use crate::metrics;
 use crate::server::Server;
+use crate::upload;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use opentrail_services::{AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, refuse, run};
-use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, SignedRequest, auth_error};
+use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, SignedBody, SignedRequest, auth_error};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +28,9 @@ pub type Answer = Response<s3s::Body>;
 
 /// Answers one request.
 pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    if request.uri().path() == upload::PATH {
+        return upload::answer(server, peer, request).await;
+    }
     if let Some(own) = metrics::answer(&server, &request) {
         return own;
     }
@@ -76,7 +80,7 @@ async fn read_body(body: Incoming) -> Result<Bytes, ApiError> {
 }
 
 /// An answer's body before it is framed.
-enum Output {
+pub enum Output {
     Json(Value),
     /// JSON text that an operation wrote itself.
     Raw(Vec<u8>),
@@ -128,7 +132,7 @@ async fn api(
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body,
+        body: SignedBody::Whole(body),
     };
     let meant = if service.is_unknown() { call.signed_for.as_deref().unwrap_or(service.name) } else { service.name };
     let proved = authenticate(app, protocol, meant, &signed, call.now);
@@ -167,7 +171,7 @@ fn channel_of(head: &http::request::Parts) -> (String, Option<String>) {
     (get("channelArn").unwrap_or_default(), get("externalId"))
 }
 
-fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detected: &Detected) -> Call {
+pub fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detected: &Detected) -> Call {
     let settings = &server.app.settings;
     let text =
         |name: header::HeaderName| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -196,13 +200,13 @@ fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, detec
 }
 
 /// The region a caller signed for, if there is no such region here.
-fn wrong_region<'d>(server: &Server, service: &Service, detected: &'d Detected) -> Option<&'d str> {
+pub fn wrong_region<'d>(server: &Server, service: &Service, detected: &'d Detected) -> Option<&'d str> {
     let region = detected.scope_region.as_deref()?;
     let enforced = server.app.settings.auth_mode == AuthMode::Enforce;
     (enforced && !service.global && !server.app.is_known_region(region)).then_some(region)
 }
 
-fn bad_scope(protocol: Protocol, region: &str) -> ApiError {
+pub fn bad_scope(protocol: Protocol, region: &str) -> ApiError {
     let fault = AuthFault::Inconsistent(format!("Credential should be scoped to a valid region, not '{region}'."));
     auth_error(protocol, &fault, None)
 }
@@ -241,7 +245,7 @@ async fn refused(
     encoded(opentrail_wire::encode_error(detected.protocol, service.namespace, &error, &call.request_id))
 }
 
-fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
+pub fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
     match output {
         Output::Json(value) => {
             let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
@@ -259,7 +263,7 @@ fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
     }
 }
 
-fn encoded(encoded: Encoded) -> Answer {
+pub fn encoded(encoded: Encoded) -> Answer {
     let mut headers = HeaderMap::new();
     if !encoded.content_type.is_empty() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));

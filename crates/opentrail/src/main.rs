@@ -8,12 +8,14 @@ mod config;
 mod demo;
 mod docs_command;
 mod front;
+mod import_command;
 mod keys_command;
 mod metrics;
 mod root_key;
 mod seal_command;
 mod search_command;
 mod server;
+mod upload;
 mod verify_command;
 
 use anyhow::Context;
@@ -43,6 +45,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Verify(verify_command::VerifyArgs),
     Search(search_command::SearchArgs),
+    Import(import_command::ImportArgs),
     /// Public keys of digest signatures.
     Keys {
         #[command(subcommand)]
@@ -125,6 +128,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Demo(args) => demo::run(args).await,
         Command::Verify(args) => verify_command::run(args).await,
         Command::Search(args) => search_command::run(args).await,
+        Command::Import(args) => import_command::run(args).await,
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }

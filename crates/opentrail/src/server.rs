@@ -1,6 +1,7 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
+use crate::upload::Uploads;
 use crate::{front, root_key};
 use anyhow::{Context, bail};
 use hyper::service::service_fn;
@@ -10,6 +11,7 @@ use opentrail_catalog::Catalog;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
+use opentrail_import::Importer;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::signin::SignInThrottle;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
@@ -42,6 +44,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
+    pub uploads: Uploads,
 }
 
 impl Server {
@@ -88,10 +91,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let seal = root_key::open(config, &catalog, &intake).await?;
     let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal));
     let log_buckets = log_buckets(config, &store, &intake)?;
-    let history_config = HistoryConfig {
-        retention: time::Duration::try_from(config.history_retention).context("history.retention is too long")?,
-        ..HistoryConfig::new(dir.join("history"))
-    };
+    let retention = time::Duration::try_from(config.history_retention).context("history.retention is too long")?;
+    let history_config = HistoryConfig { retention, ..HistoryConfig::new(dir.join("history")) };
     let (sink, history) = opentrail_history::open(history_config).context("cannot open the event history")?;
     let (stop_history, stopping_history) = watch::channel(false);
     let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
@@ -108,6 +109,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         catalog: catalog.clone(),
         intake: intake.clone(),
         seal,
+        importer: Importer::new(intake.clone(), history.clone(), retention),
         history,
         store,
         log_buckets: Arc::clone(&log_buckets),
@@ -130,7 +132,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
-    let server = Arc::new(Server { app, s3, delivery });
+    let server = Arc::new(Server { app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;

@@ -9,10 +9,11 @@ use bytes::{Buf, Bytes};
 use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use opentrail_aws_environment::AwsSettings;
+use std::collections::HashMap;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -22,6 +23,8 @@ pub struct Bucket {
     name: String,
     prefix: Option<Path>,
     runtime: Handle,
+    /// Of listed objects, by key.
+    versions: Mutex<HashMap<String, String>>,
 }
 
 impl Bucket {
@@ -43,11 +46,17 @@ impl Bucket {
             })?),
         };
         let runtime = Handle::try_current().map_err(|source| SearchError::NoRuntime { source })?;
-        Ok(Self { store, name: name.to_owned(), prefix, runtime })
+        Ok(Self { store, name: name.to_owned(), prefix, runtime, versions: Mutex::default() })
     }
 
     fn error(&self, key: &str, source: object_store::Error) -> SearchError {
         SearchError::Bucket { bucket: self.name.clone(), key: key.to_owned(), source }
+    }
+
+    fn note_version(&self, key: &str, object: &ObjectMeta) {
+        let tag = object.e_tag.as_deref().unwrap_or_default();
+        let version = format!("{} bytes at {} {tag}", object.size, object.last_modified.timestamp_millis());
+        self.versions.lock().expect("no holder panics").insert(key.to_owned(), version);
     }
 
     async fn keys(&self, window: &Window) -> Result<Vec<String>, SearchError> {
@@ -57,6 +66,7 @@ impl Bucket {
         while let Some(object) = objects.try_next().await.map_err(|source| self.error(&prefix, source))? {
             let key = object.location.to_string();
             if names::may_hold_records(&key) && names::may_be_in(window, &key) {
+                self.note_version(&key, &object);
                 keys.push(key);
             }
             if keys.len() > limits::FILES {
@@ -66,8 +76,9 @@ impl Bucket {
         // A prefix may be the whole key, which listing below it does not answer.
         if keys.is_empty()
             && let Some(only) = &self.prefix
-            && self.store.head(only).await.is_ok()
+            && let Ok(object) = self.store.head(only).await
         {
+            self.note_version(only.as_ref(), &object);
             keys.push(only.to_string());
         }
         keys.sort_unstable();
@@ -94,6 +105,10 @@ impl Source for Bucket {
             }
         });
         Ok(Box::new(Pieces { pieces, current: Bytes::new() }))
+    }
+
+    fn version(&self, location: &str) -> Option<String> {
+        self.versions.lock().expect("no holder panics").get(location).cloned()
     }
 
     fn display(&self, location: &str) -> String {

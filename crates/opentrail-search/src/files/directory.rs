@@ -92,6 +92,12 @@ impl Source for Directory {
         }
     }
 
+    fn version(&self, location: &str) -> Option<String> {
+        let metadata = fs::metadata(self.path(location)).ok()?;
+        let modified = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(format!("{} bytes at {}", metadata.len(), modified.as_nanos()))
+    }
+
     fn display(&self, location: &str) -> String {
         self.path(location).display().to_string()
     }
@@ -122,5 +128,9 @@ mod tests {
         assert_eq!(list(&deep.join("notes.txt")), ["notes.txt"]);
         let single = Directory::open(&deep.join("notes.txt"));
         assert!(single.open("notes.txt").is_ok());
+        let before = single.version("notes.txt").expect("known");
+        assert_eq!(single.version("notes.txt").as_ref(), Some(&before));
+        fs::write(deep.join("notes.txt"), b"{ }").expect("written");
+        assert_ne!(single.version("notes.txt"), Some(before));
     }
 }

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::ops::Range;
 
 /// Takes what a file holds.
-pub(crate) trait Receive {
+pub trait Receive {
     /// A record that may match.
     fn record(&mut self, record: &[u8], offset: u64);
 
@@ -23,7 +23,7 @@ pub(crate) trait Receive {
 
 /// Reads files one after the other; one per thread.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub struct Reader {
     memory: Memory,
     block: Vec<u8>,
     lower: Vec<u8>,
@@ -31,7 +31,7 @@ pub(crate) struct Reader {
 
 /// Bytes read of a file, as stored and decompressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Amount {
+pub struct Amount {
     pub stored: u64,
     pub plain: u64,
     /// Whether any of it looked like records.
@@ -70,6 +70,10 @@ impl Reader {
             let amount = Amount { stored: input.passed(), plain, sensible };
             if let Some(Broken { offset, reason }) = broken {
                 receive.problem(offset, &reason);
+                return amount;
+            }
+            if plain > limits::plain_bytes(input.passed()) {
+                receive.problem(offset, "decompresses to implausibly much; the rest of the file was left out");
                 return amount;
             }
             match done {

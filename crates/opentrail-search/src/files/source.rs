@@ -19,6 +19,10 @@ pub trait Source: Send + Sync {
     /// Opens a file by a location from [`Self::list`].
     fn open(&self, location: &str) -> Result<Box<dyn Read + Send>, SearchError>;
 
+    /// Stands for the bytes of a listed file, as far as can be told without reading them: another text means that they
+    /// may have changed. `None` if nothing is known.
+    fn version(&self, location: &str) -> Option<String>;
+
     /// A location as people write it.
     fn display(&self, location: &str) -> String;
 

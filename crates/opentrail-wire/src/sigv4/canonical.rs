@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use aws_lc_rs::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
-use super::{AuthFault, Claim, MAX_QUERY_PARAMETERS, SignedRequest, timestamp};
+use super::{AuthFault, Claim, MAX_QUERY_PARAMETERS, SignedBody, SignedRequest, timestamp};
 
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
@@ -107,19 +107,33 @@ pub(super) struct Payload<'a> {
     pub matches_body: bool,
 }
 
-pub(super) fn payload<'a>(request: &SignedRequest<'a>, service: &str, presigned: bool) -> Payload<'a> {
+pub(super) fn payload<'a>(request: &SignedRequest<'a>, service: &str, presigned: bool) -> Result<Payload<'a>, AuthFault> {
     let header = request.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
-    match header {
+    let body = match request.body {
+        SignedBody::Whole(body) => body,
+        SignedBody::Stated => return stated(header),
+    };
+    Ok(match header {
         Some(UNSIGNED_PAYLOAD) => Payload { hash: UNSIGNED_PAYLOAD.into(), matches_body: true },
         None if presigned && service == "s3" => Payload { hash: UNSIGNED_PAYLOAD.into(), matches_body: true },
-        None => Payload { hash: body_hash(request.body).into(), matches_body: true },
+        None => Payload { hash: body_hash(body).into(), matches_body: true },
         Some(stated) => {
-            let actual = body_hash(request.body);
+            let actual = body_hash(body);
             let matches_body = stated.eq_ignore_ascii_case(&actual);
             // A mismatch is reported with the hash we found, as the client needs to see the difference.
             let hash = if matches_body { stated.into() } else { actual.into() };
             Payload { hash, matches_body }
         }
+    })
+}
+
+/// A body that will be compared with its stated hash when it is read.
+fn stated(header: Option<&str>) -> Result<Payload<'_>, AuthFault> {
+    match header {
+        Some(hash) if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Ok(Payload { hash: hash.into(), matches_body: true })
+        }
+        _ => Err(AuthFault::Inconsistent("'X-Amz-Content-Sha256' must state the SHA-256 of the body.".to_owned())),
     }
 }
 

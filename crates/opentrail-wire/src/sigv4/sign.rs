@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::canonical::{self, CanonicalParts, SecurityTokenPlace};
 use super::key::SigningKey;
-use super::{SignedRequest, timestamp};
+use super::{SignedBody, SignedRequest, timestamp};
 use crate::error::WireError;
 
 /// Headers that proxies change, which botocore therefore never signs.
@@ -44,26 +44,59 @@ pub fn sign(
     service: &str,
     now: OffsetDateTime,
 ) -> Result<(), WireError> {
+    let stated = headers.get("x-amz-content-sha256");
+    if stated.map_or(service == "s3", |value| value != "UNSIGNED-PAYLOAD") {
+        headers.insert("x-amz-content-sha256", header_value(&canonical::body_hash(body))?);
+    }
+    sign_as(method, path, query, headers, SignedBody::Whole(body), access_key, secret, region, service, now)
+}
+
+/// [`sign`] for a body that is streamed: `x-amz-content-sha256` must be in the map and is taken as it is.
+#[expect(clippy::too_many_arguments, reason = "as `sign`")]
+pub fn sign_stated(
+    method: &str,
+    path: &str,
+    query: &str,
+    headers: &mut HeaderMap,
+    access_key: &str,
+    secret: &str,
+    region: &str,
+    service: &str,
+    now: OffsetDateTime,
+) -> Result<(), WireError> {
+    sign_as(method, path, query, headers, SignedBody::Stated, access_key, secret, region, service, now)
+}
+
+#[expect(clippy::too_many_arguments, reason = "as `sign`")]
+fn sign_as(
+    method: &str,
+    path: &str,
+    query: &str,
+    headers: &mut HeaderMap,
+    body: SignedBody<'_>,
+    access_key: &str,
+    secret: &str,
+    region: &str,
+    service: &str,
+    now: OffsetDateTime,
+) -> Result<(), WireError> {
     if !headers.contains_key("host") {
         return Err(WireError::NoHost);
     }
     let amz_date = timestamp::to_basic(now);
     let date = amz_date.get(..8).unwrap_or("");
     headers.insert("x-amz-date", header_value(&amz_date)?);
-    let stated = headers.get("x-amz-content-sha256");
-    if stated.map_or(service == "s3", |value| value != "UNSIGNED-PAYLOAD") {
-        headers.insert("x-amz-content-sha256", header_value(&canonical::body_hash(body))?);
-    }
 
     let mut signed_headers: Vec<String> = headers.keys().map(|name| name.as_str().to_owned()).collect();
     signed_headers.retain(|name| !NEVER_SIGNED.contains(&name.as_str()));
     signed_headers.sort_unstable();
     let request = SignedRequest { method, path, query, headers, body };
+    let payload = canonical::payload(&request, service, false).map_err(|_| WireError::BadCredential)?;
     let canonical_request = CanonicalParts {
         request: &request,
         service,
         signed_headers: &signed_headers,
-        payload_hash: &canonical::payload(&request, service, false).hash,
+        payload_hash: &payload.hash,
         drop_signature: false,
         security_token: SecurityTokenPlace::Signed,
     }

@@ -1,7 +1,9 @@
 //! Signatures made by botocore (`make_vectors.py`), bent in every way that must be refused.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use opentrail_wire::{AuthFault, Protocol, SignedRequest, SigningKeyCache, auth_error, claim, sign, verify, verify_with};
+use opentrail_wire::{
+    AuthFault, Protocol, SignedBody, SignedRequest, SigningKeyCache, auth_error, claim, sign, sign_stated, verify, verify_with,
+};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
@@ -26,7 +28,13 @@ struct Vector {
 
 impl Vector {
     fn request(&self) -> SignedRequest<'_> {
-        SignedRequest { method: &self.method, path: &self.path, query: &self.query, headers: &self.headers, body: &self.body }
+        SignedRequest {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: &self.headers,
+            body: SignedBody::Whole(&self.body),
+        }
     }
 
     fn check_at(&self, secret: &str, now: OffsetDateTime) -> Result<(), AuthFault> {
@@ -235,10 +243,41 @@ fn signs_for_s3_with_payload_hash() {
     headers.insert("host", HeaderValue::from_static("h"));
     sign("PUT", "/b//k%20/..", "acl", &mut headers, b"x", "AKID", SECRET, "r", "s3", signed_at()).unwrap();
     assert!(headers.contains_key("x-amz-content-sha256"));
-    let request = SignedRequest { method: "PUT", path: "/b//k%20/..", query: "acl=", headers: &headers, body: b"x" };
+    let request =
+        SignedRequest { method: "PUT", path: "/b//k%20/..", query: "acl=", headers: &headers, body: SignedBody::Whole(b"x") };
     assert_eq!(verify(&claim(&request).unwrap(), &request, SECRET, signed_at()), Ok(()));
     let no_host = sign("GET", "/", "", &mut HeaderMap::new(), b"", "AKID", SECRET, "r", "s3", signed_at());
     assert!(no_host.is_err());
+}
+
+#[test]
+fn a_stated_hash_stands_for_a_body_not_yet_read() {
+    let signed = |hash: Option<&'static str>| {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("h"));
+        if let Some(hash) = hash {
+            headers.insert("x-amz-content-sha256", HeaderValue::from_static(hash));
+        }
+        let done = sign_stated("POST", "/-/x", "a=b", &mut headers, "AKID", SECRET, "r", "own", signed_at());
+        done.map(|()| headers)
+    };
+    let checked = |headers: &HeaderMap, body| {
+        let request = SignedRequest { method: "POST", path: "/-/x", query: "a=b", headers, body };
+        verify(&claim(&request).unwrap(), &request, SECRET, signed_at())
+    };
+    let hash = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+    let headers = signed(Some(hash)).unwrap();
+    assert_eq!(checked(&headers, SignedBody::Stated), Ok(()));
+    assert_eq!(checked(&headers, SignedBody::Whole(b"x")), Ok(()));
+    assert!(checked(&headers, SignedBody::Whole(b"y")).is_err());
+    let mut other = headers.clone();
+    other.insert("x-amz-content-sha256", HeaderValue::from_str(&hash.replace('2', "3")).unwrap());
+    assert!(checked(&other, SignedBody::Stated).is_err());
+    other.remove("x-amz-content-sha256");
+    assert!(matches!(checked(&other, SignedBody::Stated), Err(AuthFault::Inconsistent(_))));
+    for no_hash in [None, Some("UNSIGNED-PAYLOAD"), Some("2d71")] {
+        assert!(signed(no_hash).is_err());
+    }
 }
 
 #[test]
