@@ -132,10 +132,10 @@ impl SessionContext {
     fn to_value(&self) -> Value {
         let mut context = Map::new();
         context.insert("sessionIssuer".into(), self.issuer.as_ref().map_or_else(|| json!({}), SessionIssuer::to_value));
-        let web = self.web_identity.as_ref().map_or_else(
-            || json!({}),
-            |web| json!({"federatedProvider": web.provider, "attributes": web.attributes}),
-        );
+        let web = self
+            .web_identity
+            .as_ref()
+            .map_or_else(|| json!({}), |web| json!({"federatedProvider": web.provider, "attributes": web.attributes}));
         context.insert("webIdFederationData".into(), web);
         if let Some(source) = &self.source_identity {
             context.insert("sourceIdentity".into(), source.as_str().into());

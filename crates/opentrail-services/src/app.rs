@@ -1,8 +1,8 @@
 //! What handlers work with.
 
 use crate::cloudtrail::LookupLimiter;
-use crate::signin::SignInThrottle;
 use crate::last_used::LastUsed;
+use crate::signin::SignInThrottle;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};

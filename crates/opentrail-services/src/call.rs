@@ -12,9 +12,7 @@ pub enum Caller {
     /// No credentials were given.
     Anonymous,
     /// Credentials were given and do not check out.
-    Unauthenticated {
-        access_key: Option<String>,
-    },
+    Unauthenticated { access_key: Option<String> },
     Root {
         account: String,
         access_key: String,
@@ -56,9 +54,7 @@ pub enum Caller {
     /// Somebody without AWS credentials whom an identity provider vouches for: asks for a role, nothing else.
     WebIdentity(WebIdentity),
     /// A service of ours acting by itself, such as `cloudtrail.amazonaws.com`.
-    Service {
-        name: String,
-    },
+    Service { name: String },
 }
 
 /// The user behind a federated session, whose policies bound it.

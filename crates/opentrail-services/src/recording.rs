@@ -29,24 +29,24 @@ pub fn lower_cased(input: &Value) -> Value {
 /// The events of a call: one for the account that called, and one for the account of the resource if that is another.
 pub fn events(app: &App, call: &Call, outcome: &Outcome<'_>) -> Vec<Event> {
     let record = record(app, call, outcome);
-    match outcome.result.ok().and_then(|reply| reply.owner_account.as_ref()) {
-        Some(owner) if *owner != record.recipient_account => shared(&app.intake, call, record, owner),
-        _ => vec![seal(record)],
-    }
+    let owner = outcome.result.ok().and_then(|reply| reply.owner_account.clone());
+    let caller = record.recipient_account.clone();
+    copies(&app.intake, call, record, caller, owner).into_iter().map(seal).collect()
 }
 
-/// The copies of one event that two accounts get: the caller's, and the resource owner's, which shows of the caller only
-/// the account and the id.
-fn shared(intake: &Intake, call: &Call, record: Record, owner: &str) -> Vec<Event> {
-    let shared_event_id = Some(intake.event_id());
+/// The copies of one record that the caller's account and the owner of the resource get, if they are two. The owner's
+/// shows of the caller only the account and the id.
+fn copies(intake: &Intake, call: &Call, record: Record, caller: String, owner: Option<String>) -> Vec<Record> {
+    let own = Record { recipient_account: caller, ..record };
+    let Some(owner) = owner.filter(|owner| *owner != own.recipient_account) else { return vec![own] };
+    let own = Record { shared_event_id: Some(intake.event_id()), ..own };
     let owners = Record {
         user_identity: call.caller.foreign_identity(),
         event_id: intake.event_id(),
-        recipient_account: owner.to_owned(),
-        shared_event_id: shared_event_id.clone(),
-        ..record.clone()
+        recipient_account: owner,
+        ..own.clone()
     };
-    vec![seal(Record { shared_event_id, ..record }), seal(owners)]
+    vec![own, owners]
 }
 
 fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
@@ -102,10 +102,22 @@ pub struct S3Facts {
     pub error: Option<(String, String)>,
 }
 
-/// The event of an S3 call.
-pub fn s3_event(intake: &Intake, call: &Call, facts: S3Facts) -> Event {
+/// The events of an S3 call: one for the bucket's owner, and one for the caller's account if that is another.
+pub fn s3_events(intake: &Intake, call: &Call, facts: S3Facts) -> Vec<Event> {
+    let denied = facts.error.as_ref().is_some_and(|(code, _)| code == "AccessDenied");
+    let record = s3_record(intake, call, facts);
+    let caller = call.caller.account().unwrap_or(&call.account).to_owned();
+    let mut records = copies(intake, call, record, caller, Some(call.account.clone()));
+    if denied && records.len() > 1 {
+        // Who was refused does not learn whose the bucket is.
+        records[0].resources.iter_mut().for_each(|resource| resource.account = None);
+    }
+    records.into_iter().map(seal).collect()
+}
+
+fn s3_record(intake: &Intake, call: &Call, facts: S3Facts) -> Record {
     let region = facts.region.unwrap_or_else(|| call.region.clone());
-    let record = Record {
+    Record {
         kind: if facts.data { EventKind::DataCall } else { EventKind::ManagementCall },
         event_source: "s3.amazonaws.com".into(),
         event_name: printable(&facts.operation),
@@ -121,8 +133,7 @@ pub fn s3_event(intake: &Intake, call: &Call, facts: S3Facts) -> Event {
         read_only: facts.read_only,
         resources: facts.resources,
         ..base(intake, call, region)
-    };
-    seal(record)
+    }
 }
 
 fn base(intake: &Intake, call: &Call, region: String) -> Record {

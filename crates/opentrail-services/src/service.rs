@@ -3,8 +3,8 @@
 use crate::app::{App, log_failure};
 use crate::authorisation::authorise;
 use crate::call::Call;
-use crate::temporary::refuse_beyond;
 use crate::recording::{self, Outcome, lower_cased};
+use crate::temporary::refuse_beyond;
 use futures::future::BoxFuture;
 use opentrail_catalog::{Changes, NamedLock};
 use opentrail_eventlog::Event;

@@ -67,8 +67,7 @@ impl Session {
         let web = self.web_identity.as_ref();
         SessionContext {
             issuer,
-            web_identity: web
-                .map(|web| WebIdFederationData { provider: web.provider.clone(), attributes: web.attributes() }),
+            web_identity: web.map(|web| WebIdFederationData { provider: web.provider.clone(), attributes: web.attributes() }),
             source_identity: self.source_identity.clone(),
             creation_date: event_time(self.issued),
             mfa_authenticated: self.mfa.is_some(),

@@ -147,11 +147,7 @@ impl TemporaryCredentials {
                 };
                 (user.is_none() || maker.is_some()).then(|| Caller::FederatedUser {
                     name: name.clone(),
-                    user: maker.map(|user| FederatingUser {
-                        name: user.name.clone(),
-                        id: user.id.clone(),
-                        arn: user.arn(),
-                    }),
+                    user: maker.map(|user| FederatingUser { name: user.name.clone(), id: user.id.clone(), arn: user.arn() }),
                     account,
                     access_key,
                     session,

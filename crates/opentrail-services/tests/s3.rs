@@ -49,8 +49,15 @@ async fn start(auth_mode: AuthMode) -> Server {
     let mut changes = Changes::new();
     changes.put(&Account::begin(ACCOUNT, now)).put(&root).put(&reader).put(&user("reader", policy, now));
     intake.submit(Vec::new(), changes.encode()).await.expect("the log takes it");
-    let context =
-        S3Context { catalog, intake: intake.clone(), store, seal: Arc::new(Seal::ephemeral()), account_id: ACCOUNT.into(), auth_mode, domains: Vec::new() };
+    let context = S3Context {
+        catalog,
+        intake: intake.clone(),
+        store,
+        seal: Arc::new(Seal::ephemeral()),
+        account_id: ACCOUNT.into(),
+        auth_mode,
+        domains: Vec::new(),
+    };
     let endpoint = listen(service(context)).await;
     Server { _dir: dir, endpoint, root, reader, intake }
 }

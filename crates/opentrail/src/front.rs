@@ -6,6 +6,7 @@
 
 use crate::metrics;
 use crate::server::Server;
+use crate::sign_in;
 use crate::upload;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -30,6 +31,9 @@ pub type Answer = Response<s3s::Body>;
 pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
     if request.uri().path() == upload::PATH {
         return upload::answer(server, peer, request).await;
+    }
+    if request.uri().path() == sign_in::PATH {
+        return sign_in::answer(server, peer, request).await;
     }
     if let Some(own) = metrics::answer(&server, &request) {
         return own;

@@ -2,6 +2,7 @@
 //!
 //! configure ▸ open ▸ bind ▸ start ▸ wait ▸ keep every promise ▸ stop
 
+mod account_command;
 mod bench;
 mod client;
 mod config;
@@ -15,6 +16,7 @@ mod root_key;
 mod seal_command;
 mod search_command;
 mod server;
+mod sign_in;
 mod upload;
 mod verify_command;
 
@@ -46,6 +48,11 @@ enum Command {
     Verify(verify_command::VerifyArgs),
     Search(search_command::SearchArgs),
     Import(import_command::ImportArgs),
+    /// Accounts of a running server.
+    Account {
+        #[command(subcommand)]
+        command: account_command::AccountCommand,
+    },
     /// Public keys of digest signatures.
     Keys {
         #[command(subcommand)]
@@ -133,6 +140,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
         Command::Seal { command } => seal_command::run(command).await.map(|()| 0),
+        Command::Account { command } => account_command::run(command).await.map(|()| 0),
         Command::Bench(args) => bench::run(args).await,
         Command::Docs { page } => {
             docs_command::run(&page);

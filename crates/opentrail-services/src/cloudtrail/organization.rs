@@ -20,9 +20,8 @@ use std::sync::Arc;
 /// # Errors
 /// `OrganizationsNotInUseException`, `NotOrganizationMasterAccountException`, `CloudTrailAccessNotEnabledException`.
 fn overseen(app: &App, call: &Call) -> Result<Arc<Organization>, ApiError> {
-    let organization = organization_of(app, &call.account)?.ok_or_else(|| {
-        ApiError::new("OrganizationsNotInUseException", "Your account is not a member of an organization.")
-    })?;
+    let organization = organization_of(app, &call.account)?
+        .ok_or_else(|| ApiError::new("OrganizationsNotInUseException", "Your account is not a member of an organization."))?;
     if organization.management != call.account && !organization.delegates(&call.account, CLOUDTRAIL) {
         return Err(not_management());
     }
@@ -34,8 +33,7 @@ fn overseen(app: &App, call: &Call) -> Result<Arc<Organization>, ApiError> {
 }
 
 fn not_management() -> ApiError {
-    let message =
-        "The request was made by an account that is neither the management account of the organization nor a delegated administrator of CloudTrail.";
+    let message = "The request was made by an account that is neither the management account of the organization nor a delegated administrator of CloudTrail.";
     ApiError::new("NotOrganizationMasterAccountException", message)
 }
 
@@ -103,7 +101,9 @@ pub async fn register(app: &Arc<App>, call: &Call, input: RegisterRequest) -> Re
         let message = "The account is already registered as the CloudTrail delegated administrator.";
         return Err(ApiError::new("AccountRegisteredException", message));
     }
-    if organization.delegated.values().filter(|delegation| delegation.services.contains_key(CLOUDTRAIL)).count() >= MAX_ADMINISTRATORS {
+    if organization.delegated.values().filter(|delegation| delegation.services.contains_key(CLOUDTRAIL)).count()
+        >= MAX_ADMINISTRATORS
+    {
         let message = "The maximum number of CloudTrail delegated administrators is reached.";
         return Err(ApiError::new("DelegatedAdminAccountLimitExceededException", message));
     }
@@ -142,9 +142,8 @@ fn account(given: Option<String>) -> Result<String, ApiError> {
 }
 
 fn managed(app: &App, call: &Call) -> Result<Arc<Organization>, ApiError> {
-    let organization = organization_of(app, &call.account)?.ok_or_else(|| {
-        ApiError::new("OrganizationsNotInUseException", "Your account is not a member of an organization.")
-    })?;
+    let organization = organization_of(app, &call.account)?
+        .ok_or_else(|| ApiError::new("OrganizationsNotInUseException", "Your account is not a member of an organization."))?;
     if organization.management == call.account {
         return Ok(organization);
     }

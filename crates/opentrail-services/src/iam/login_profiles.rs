@@ -113,8 +113,7 @@ pub async fn change_password(app: &Arc<App>, call: &Call, input: Input) -> Resul
         return Err(wrong());
     }
     check(app, call, Some(&profile), &new).await?;
-    let changed =
-        LoginProfile::clone(&profile).changed_to(hashed(&new).await?, call.now, remembered(app, &call.account)?);
+    let changed = LoginProfile::clone(&profile).changed_to(hashed(&new).await?, call.now, remembered(app, &call.account)?);
     let mut changes = Changes::new();
     changes.put(&LoginProfile { reset_required: false, ..changed });
     Ok(Reply { changes, lock: Some(lock), ..Reply::output(Value::Null) })

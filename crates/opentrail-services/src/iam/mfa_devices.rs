@@ -1,9 +1,9 @@
 //! Virtual MFA devices: CreateVirtualMFADevice, EnableMFADevice, ResyncMFADevice, DeactivateMFADevice,
 //! DeleteVirtualMFADevice, ListMFADevices, ListVirtualMFADevices.
 
+use super::inline_policies::changed;
 use super::input::Input;
 use super::qr_code;
-use super::inline_policies::changed;
 use super::users::{self, Subject, delete_conflict, limit_exceeded, no_such_entity};
 use super::validation;
 use crate::app::{App, catalog_failure};
@@ -190,7 +190,11 @@ fn codes(input: &Input) -> Result<(&str, &str), ApiError> {
         let code = input.required(member)?;
         let fits = code.len() == CODE_DIGITS && code.bytes().all(|b| b.is_ascii_digit());
         let name = format!("authenticationCode{}", &member[member.len() - 1..]);
-        if fits { Ok(code) } else { Err(validation::broken("****", &name, "Member must satisfy regular expression pattern: [\\d]+")) }
+        if fits {
+            Ok(code)
+        } else {
+            Err(validation::broken("****", &name, "Member must satisfy regular expression pattern: [\\d]+"))
+        }
     };
     Ok((code("AuthenticationCode1")?, code("AuthenticationCode2")?))
 }

@@ -8,7 +8,8 @@ use super::validation::recorded_input;
 use super::{
     attached_policies, boundaries, conditions, create_access_key, create_policy, create_role, create_user, delete_access_key,
     delete_role, delete_user, get_policy, get_role, get_user, inline_policies, instance_profiles, list_access_keys,
-    list_entities_for_policy, list_roles, list_users, login_profiles, mfa_devices, password_policy, policy_versions, tags, update_access_key, update_role,
+    list_entities_for_policy, list_roles, list_users, login_profiles, mfa_devices, password_policy, policy_versions, tags,
+    update_access_key, update_role,
 };
 use crate::credentials::User;
 use crate::handler;

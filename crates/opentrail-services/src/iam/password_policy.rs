@@ -70,9 +70,7 @@ pub async fn delete(app: &Arc<App>, call: &Call, _: Input) -> Result<Reply, ApiE
 
 fn existing(app: &App, call: &Call) -> Result<Arc<PasswordPolicy>, ApiError> {
     let policy = app.catalog.get::<PasswordPolicy>(&call.account).map_err(|error| catalog_failure(&error))?;
-    policy.ok_or_else(|| {
-        no_such_entity(format!("The Password Policy with domain name {} cannot be found.", call.account))
-    })
+    policy.ok_or_else(|| no_such_entity(format!("The Password Policy with domain name {} cannot be found.", call.account)))
 }
 
 /// `requestParameters`: numbers and flags typed.

@@ -99,8 +99,10 @@ pub async fn create_account(app: &Arc<App>, call: &Call, input: CreateAccountReq
         region: opentrail_model::regions::GLOBAL_SERVICE_REGION.into(),
     };
     let recorded = opentrail_model::record::lower_first(status.clone());
-    let record = service_event_of("organizations.amazonaws.com", result, "CreateAccountResult", json!({"createAccountStatus": recorded}));
-    let event = Event { account: record.recipient_account.clone(), region: record.region.clone(), record: record.to_json().into() };
+    let record =
+        service_event_of("organizations.amazonaws.com", result, "CreateAccountResult", json!({"createAccountStatus": recorded}));
+    let event =
+        Event { account: record.recipient_account.clone(), region: record.region.clone(), record: record.to_json().into() };
     Ok(Reply { changes, lock: Some(lock), more_events: vec![event], ..Reply::output(json!({"CreateAccountStatus": status})) })
 }
 
@@ -166,7 +168,8 @@ pub struct NamedRequest {
 pub async fn describe_create_account_status(app: &Arc<App>, call: &Call, input: NamedRequest) -> Result<Reply, ApiError> {
     let organization = members::overseen(app, call)?;
     let id = input.create_account_request_id.unwrap_or_default();
-    let request = app.catalog.get::<AccountRequest>(&format!("{}/{id}", organization.id)).map_err(|error| catalog_failure(&error))?;
+    let request =
+        app.catalog.get::<AccountRequest>(&format!("{}/{id}", organization.id)).map_err(|error| catalog_failure(&error))?;
     match request {
         Some(request) => Ok(Reply::output(json!({"CreateAccountStatus": status(&request)}))),
         None => {
@@ -181,10 +184,10 @@ pub async fn describe_create_account_status(app: &Arc<App>, call: &Call, input: 
 pub async fn list_create_account_status(app: &Arc<App>, call: &Call, input: Paged) -> Result<Reply, ApiError> {
     input.check()?;
     let organization = members::overseen(app, call)?;
-    let requests = app.catalog.list::<AccountRequest>(&format!("{}/", organization.id)).map_err(|error| catalog_failure(&error))?;
-    let wanted = |status: &Value| {
-        input.states.as_ref().is_none_or(|states| states.iter().any(|state| status["State"] == state.as_str()))
-    };
+    let requests =
+        app.catalog.list::<AccountRequest>(&format!("{}/", organization.id)).map_err(|error| catalog_failure(&error))?;
+    let wanted =
+        |status: &Value| input.states.as_ref().is_none_or(|states| states.iter().any(|state| status["State"] == state.as_str()));
     let statuses: Vec<Value> = requests.iter().map(status).filter(wanted).collect();
     Ok(Reply::output(json!({"CreateAccountStatuses": statuses})))
 }

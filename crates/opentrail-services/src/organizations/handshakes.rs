@@ -51,9 +51,11 @@ pub async fn invite(app: &Arc<App>, call: &Call, input: InviteRequest) -> Result
     }
     let lock = members::lock(app, &call.account).await;
     let organization = members::managed(app, call)?;
-    let account = app.catalog.get::<Account>(id).map_err(|error| catalog_failure(&error))?.ok_or_else(|| {
-        ApiError::new("AccountNotFoundException", "You specified an account that doesn't exist.")
-    })?;
+    let account = app
+        .catalog
+        .get::<Account>(id)
+        .map_err(|error| catalog_failure(&error))?
+        .ok_or_else(|| ApiError::new("AccountNotFoundException", "You specified an account that doesn't exist."))?;
     if account.membership.is_some() {
         return Err(violation("The invited account is already a member of an organization."));
     }

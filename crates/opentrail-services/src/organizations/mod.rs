@@ -24,7 +24,12 @@ mod lifecycle;
 mod services;
 mod structure;
 
+#[cfg(test)]
+mod tests;
+
+pub(crate) use accounts::free_id;
 pub use members::{CLOUDTRAIL, accounts_of, lock, organization_of, trails_of};
+pub(crate) use organization::is_email;
 pub use organization::{Membership, Organization, Since};
 pub use services::{MAX_ADMINISTRATORS, with_administrator, without_administrator};
 

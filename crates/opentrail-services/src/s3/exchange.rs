@@ -198,8 +198,8 @@ impl Exchange {
     /// # Errors
     /// What to tell the caller; nothing was changed then.
     pub async fn commit(&self, staged: Staged, new_blobs: &[String], response_elements: Value) -> S3Result<()> {
-        let event = record::success(self, response_elements);
-        match self.context.intake.submit(vec![event], staged.changes.encode()).await {
+        let events = record::success(self, response_elements);
+        match self.context.intake.submit(events, staged.changes.encode()).await {
             Ok(_) => {
                 self.with(|state| state.recorded = true);
                 self.context.store.discard(&staged.dropped);
@@ -220,8 +220,8 @@ impl Exchange {
     /// # Errors
     /// If the log did not take it; then the answer must not leave.
     pub async fn record(&self, answer: &Answer) -> Result<(), ()> {
-        let event = record::of_answer(self, answer);
-        match self.context.intake.submit(vec![event], Bytes::new()).await {
+        let events = record::of_answer(self, answer);
+        match self.context.intake.submit(events, Bytes::new()).await {
             Ok(_) => {
                 self.with(|state| state.recorded = true);
                 Ok(())

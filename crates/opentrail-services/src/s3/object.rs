@@ -372,8 +372,8 @@ async fn try_delete_one(context: &S3Context, exchange: &Exchange, object: &Objec
     };
     if let Some(error) = refused {
         let fact = (error.code().as_str().to_owned(), error.message().unwrap_or("").to_owned());
-        let event = record::deletion(exchange, &object.key, Some(fact));
-        context.intake.submit(vec![event], bytes::Bytes::new()).await.map_err(|error| fault::of_log(&error))?;
+        let events = record::deletion(exchange, &object.key, Some(fact));
+        context.intake.submit(events, bytes::Bytes::new()).await.map_err(|error| fault::of_log(&error))?;
         return Err(error);
     }
     let lock = context.store.lock_object(&bucket.name, &object.key).await;
@@ -384,8 +384,8 @@ async fn try_delete_one(context: &S3Context, exchange: &Exchange, object: &Objec
         }
     }
     let staged = context.store.stage_delete(&lock).map_err(fault::of_store)?;
-    let event = record::deletion(exchange, &object.key, None);
-    context.intake.submit(vec![event], staged.changes.encode()).await.map_err(|error| fault::of_log(&error))?;
+    let events = record::deletion(exchange, &object.key, None);
+    context.intake.submit(events, staged.changes.encode()).await.map_err(|error| fault::of_log(&error))?;
     context.store.discard(&staged.dropped);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! One attempt to sign in, from what was typed to what is answered and recorded.
 
+use super::PasswordUse;
 use super::device::MfaDevice;
 use super::password::{LoginProfile, MAX_PASSWORD_CHARS, PasswordHash, PasswordPolicy, RootPassword};
 use crate::app::{App, catalog_failure, log_failure};
@@ -78,7 +79,8 @@ pub async fn sign_in(app: &Arc<App>, attempt: Attempt) -> Result<SignedIn, ApiEr
         record(app, &attempt, &person, now, Some(failure(&person)), Changes::new(), Vec::new(), lock).await?;
         return Ok(SignedIn::Wait(wait));
     }
-    let right = person.exists & verified(person.hash.clone(), &attempt.password).await;
+    let verified = verified(person.hash.clone(), &attempt.password).await;
+    let right = person.exists && verified && !is_barred(app, &person, now)?;
     if !right {
         app.sign_in_throttle.failed(&name, &attempt.source_ip, now);
         record(app, &attempt, &person, now, Some(failure(&person)), Changes::new(), Vec::new(), lock).await?;
@@ -104,7 +106,11 @@ pub async fn sign_in(app: &Arc<App>, attempt: Attempt) -> Result<SignedIn, ApiEr
             }
         },
     }
-    if let Some(profile) = person.profile.as_deref().filter(|profile| must_change(app, profile, now)) {
+    let due = match person.profile.as_deref() {
+        Some(profile) if profile.reset_required || has_expired(app, profile, now)? => Some(profile),
+        _ => None,
+    };
+    if let Some(profile) = due {
         match renewed(app, &attempt, profile, now).await? {
             Ok(profile) => {
                 changes.put(&profile);
@@ -120,11 +126,7 @@ pub async fn sign_in(app: &Arc<App>, attempt: Attempt) -> Result<SignedIn, ApiEr
         None => Holder::Root,
         Some(user) => Holder::User { name: user.name.clone(), id: user.id.clone() },
     };
-    if let Some(user) = &person.user {
-        changes.put(&super::PasswordUse { account: attempt.account.clone(), user: Some(user.name.clone()), at: now });
-    } else {
-        changes.put(&super::PasswordUse { account: attempt.account.clone(), user: None, at: now });
-    }
+    changes.put(&PasswordUse { account: attempt.account.clone(), user: attempt.user.clone(), at: now });
     record(app, &attempt, &person, now, None, changes, more, lock).await?;
     Ok(SignedIn::Yes(Box::new(TemporaryCredentials::issue(&attempt.account, holder, session, SESSION))))
 }
@@ -177,9 +179,17 @@ pub(crate) async fn hashed(password: &str) -> Result<PasswordHash, ApiError> {
         .map_err(|_| ApiError::new("InternalFailure", "An internal error occurred.").with_status(500))
 }
 
-fn must_change(app: &App, profile: &LoginProfile, now: OffsetDateTime) -> bool {
-    let policy = app.catalog.get::<PasswordPolicy>(&profile.account).ok().flatten();
-    profile.reset_required || policy.is_some_and(|policy| policy.has_expired(profile.changed, now) && !policy.hard_expiry)
+/// Whether the password is too old.
+fn has_expired(app: &App, profile: &LoginProfile, now: OffsetDateTime) -> Result<bool, ApiError> {
+    let policy = app.catalog.get::<PasswordPolicy>(&profile.account).map_err(|error| catalog_failure(&error))?;
+    Ok(policy.is_some_and(|policy| policy.has_expired(profile.changed, now)))
+}
+
+/// Whether the password is too old and only somebody else may set another.
+fn is_barred(app: &App, person: &Person, now: OffsetDateTime) -> Result<bool, ApiError> {
+    let Some(profile) = &person.profile else { return Ok(false) };
+    let policy = app.catalog.get::<PasswordPolicy>(&profile.account).map_err(|error| catalog_failure(&error))?;
+    Ok(policy.is_some_and(|policy| policy.hard_expiry) && has_expired(app, profile, now)?)
 }
 
 /// The profile with the new password, or what is wrong with that.
@@ -311,15 +321,18 @@ async fn submit(app: &App, records: Vec<Record>, changes: Changes, _lock: NamedL
 pub fn told(app: &App, outcome: SignedIn) -> Result<(u16, Value), ApiError> {
     Ok(match outcome {
         SignedIn::Yes(credentials) => {
-            let token = credentials.token(&app.seal).map_err(|_| {
-                ApiError::new("InternalFailure", "An internal error occurred.").with_status(500)
-            })?;
-            (200, json!({
-                "AccessKeyId": credentials.access_key,
-                "SecretAccessKey": credentials.secret,
-                "SessionToken": token,
-                "Expiration": opentrail_model::timestamp::event_time(credentials.expires),
-            }))
+            let token = credentials
+                .token(&app.seal)
+                .map_err(|_| ApiError::new("InternalFailure", "An internal error occurred.").with_status(500))?;
+            (
+                200,
+                json!({
+                    "AccessKeyId": credentials.access_key,
+                    "SecretAccessKey": credentials.secret,
+                    "SessionToken": token,
+                    "Expiration": opentrail_model::timestamp::event_time(credentials.expires),
+                }),
+            )
         }
         SignedIn::CodeNeeded => (401, json!({"Reason": "MfaCodeNeeded"})),
         SignedIn::NewPasswordNeeded(problem) => (401, json!({"Reason": "NewPasswordNeeded", "Message": problem})),

@@ -14,13 +14,16 @@ mod password;
 mod throttle;
 mod totp;
 
+#[cfg(test)]
+mod tests;
+
 pub use attempt::{Attempt, SignedIn, sign_in, told};
-pub(crate) use attempt::{acceptable, hashed, verified};
+pub(crate) use attempt::{acceptable, device_of, hashed, verified};
 pub use device::{MfaDevice, MfaOwner};
 pub use password::{LoginProfile, MAX_PASSWORD_CHARS, PasswordHash, PasswordPolicy, RootPassword};
 pub use throttle::SignInThrottle;
-pub(crate) use totp::base32;
 pub use totp::CODE_DIGITS;
+pub(crate) use totp::base32;
 
 use crate::app::{App, catalog_failure};
 use opentrail_catalog::Entity;

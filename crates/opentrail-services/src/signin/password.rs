@@ -161,12 +161,19 @@ impl PasswordPolicy {
             return Some(format!("Password should have a minimum length of {minimum}"));
         }
         let demands = [
-            (self.require_symbols, has(|c| SYMBOLS.contains(c)), "one of the following symbols: ! @ # $ % ^ & * ( ) _ + - = [ ] { } | '"),
+            (
+                self.require_symbols,
+                has(|c| SYMBOLS.contains(c)),
+                "one of the following symbols: ! @ # $ % ^ & * ( ) _ + - = [ ] { } | '",
+            ),
             (self.require_numbers, has(|c| c.is_ascii_digit()), "one number"),
             (self.require_uppercase, has(|c| c.is_ascii_uppercase()), "one uppercase letter"),
             (self.require_lowercase, has(|c| c.is_ascii_lowercase()), "one lowercase letter"),
         ];
-        demands.iter().find(|(demanded, met, _)| *demanded && !met).map(|(.., what)| format!("Password should have at least {what}"))
+        demands
+            .iter()
+            .find(|(demanded, met, _)| *demanded && !met)
+            .map(|(.., what)| format!("Password should have at least {what}"))
     }
 
     /// What holds where no policy is set: eight characters of three kinds.

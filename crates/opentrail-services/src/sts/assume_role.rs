@@ -1,8 +1,8 @@
 //! AssumeRole: a session of a role, in the caller's account or another.
 
 use super::assuming::{self, Ask};
-use super::request::{self, PolicyDescriptor, SessionTag};
 use super::mfa;
+use super::request::{self, PolicyDescriptor, SessionTag};
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::iam::validation::{length, required};
@@ -105,4 +105,3 @@ pub async fn assume_role(app: &Arc<App>, call: &Call, input: AssumeRoleRequest) 
         ..Reply::output(answer.told)
     })
 }
-

@@ -175,10 +175,5 @@ pub(super) fn answer(
 
 /// `resources` of the record.
 pub(super) fn resource(role: &Role) -> Resource {
-    Resource {
-        account: Some(role.account.clone()),
-        kind: Some("AWS::IAM::Role".into()),
-        arn: Some(role.arn()),
-        arn_prefix: None,
-    }
+    Resource { account: Some(role.account.clone()), kind: Some("AWS::IAM::Role".into()), arn: Some(role.arn()), arn_prefix: None }
 }

@@ -109,7 +109,10 @@ async fn sessions_end_with_their_time_and_with_their_user() {
     let alice = bench.call_of_user("alice", Some(everything())).await;
     let answer = ok(&bench, alice, "GetSessionToken", json!({"DurationSeconds": "900"})).await;
     holder(&bench, &answer);
-    bench.run(&iam::SERVICE, bench.call(), "DeleteUserPolicy", json!({"UserName": "alice", "PolicyName": "p"})).await.expect("gone");
+    bench
+        .run(&iam::SERVICE, bench.call(), "DeleteUserPolicy", json!({"UserName": "alice", "PolicyName": "p"}))
+        .await
+        .expect("gone");
     bench.run(&iam::SERVICE, bench.call(), "DeleteUser", json!({"UserName": "alice"})).await.expect("gone");
     bench.run(&iam::SERVICE, bench.call(), "CreateUser", json!({"UserName": "alice"})).await.expect("another");
     let text = |member: &str| answer["Credentials"][member].as_str().expect("text").to_owned();
@@ -139,7 +142,8 @@ async fn roles_of_the_own_account_are_assumed_when_both_sides_allow_it() {
     assert_eq!(identity["sessionContext"]["sessionIssuer"]["userName"], "reader");
     // The account as a whole is trusted, so bob's own policies have to allow it, and do not.
     let refused = told(bench.run(&SERVICE, bob, "AssumeRole", input.clone()).await);
-    let message = format!("User: arn:aws:iam::{ACCOUNT}:user/bob is not authorized to perform: sts:AssumeRole on resource: {arn}");
+    let message =
+        format!("User: arn:aws:iam::{ACCOUNT}:user/bob is not authorized to perform: sts:AssumeRole on resource: {arn}");
     assert_eq!(refused, ("AccessDenied".into(), message));
     let root = told(bench.run(&SERVICE, bench.call(), "AssumeRole", input).await);
     assert_eq!(root.1, "Roles may not be assumed by root accounts.");
@@ -194,16 +198,25 @@ async fn tags_and_source_identity_pass_on_and_need_permission() {
     let alice = bench.call_of_user("alice", Some(everything())).await;
     let root = format!("arn:aws:iam::{ACCOUNT}:root");
     let plain = role(&bench, ACCOUNT, "plain", allow(&root, Value::Null)).await;
-    let input = |arn: &str| json!({"RoleArn": arn, "RoleSessionName": "work", "Tags": [{"Key": "team", "Value": "red"}],
-        "TransitiveTagKeys": ["team"], "SourceIdentity": "alice@example.com"});
+    let input = |arn: &str| {
+        json!({"RoleArn": arn, "RoleSessionName": "work", "Tags": [{"Key": "team", "Value": "red"}],
+        "TransitiveTagKeys": ["team"], "SourceIdentity": "alice@example.com"})
+    };
     assert_eq!(code(bench.run(&SERVICE, alice.clone(), "AssumeRole", input(&plain)).await), "AccessDenied");
     let all = json!({"Effect": "Allow", "Principal": {"AWS": root}, "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]});
     let first = role(&bench, ACCOUNT, "first", all.clone()).await;
     let mut narrow = all;
     narrow["Condition"] = json!({"StringEquals": {"aws:PrincipalTag/team": "red", "sts:SourceIdentity": "alice@example.com"}});
     let second = role(&bench, ACCOUNT, "second", narrow).await;
-    bench.run(&iam::SERVICE, bench.call(), "PutRolePolicy",
-        json!({"RoleName": "first", "PolicyName": "p", "PolicyDocument": everything().to_string()})).await.expect("put");
+    bench
+        .run(
+            &iam::SERVICE,
+            bench.call(),
+            "PutRolePolicy",
+            json!({"RoleName": "first", "PolicyName": "p", "PolicyDocument": everything().to_string()}),
+        )
+        .await
+        .expect("put");
     let answer = ok(&bench, alice.clone(), "AssumeRole", input(&first)).await;
     assert_eq!(answer["SourceIdentity"], "alice@example.com");
     assert_eq!(answer["PackedPolicySize"], 1);
@@ -224,10 +237,14 @@ async fn federated_users_have_what_both_the_user_and_the_policy_allow() {
     let bench = Bench::new();
     let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["cloudtrail:*", "sts:*"], "Resource": "*"}]});
     let alice = bench.call_of_user("alice", Some(policy)).await;
-    let narrow = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "cloudtrail:List*", "Resource": "*"}]});
+    let narrow =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "cloudtrail:List*", "Resource": "*"}]});
     let answer = ok(&bench, alice.clone(), "GetFederationToken", json!({"Name": "guest", "Policy": narrow.to_string()})).await;
-    assert_eq!(answer["FederatedUser"], json!({"FederatedUserId": format!("{ACCOUNT}:guest"),
-        "Arn": format!("arn:aws:sts::{ACCOUNT}:federated-user/guest")}));
+    assert_eq!(
+        answer["FederatedUser"],
+        json!({"FederatedUserId": format!("{ACCOUNT}:guest"),
+        "Arn": format!("arn:aws:sts::{ACCOUNT}:federated-user/guest")})
+    );
     assert_eq!(bench.last_record()["readOnly"], false);
     let guest = Call { caller: holder(&bench, &answer), ..alice.clone() };
     let trails = &crate::cloudtrail::SERVICE;
@@ -270,7 +287,19 @@ async fn bad_input_is_refused_in_aws_words() {
 fn hostile_inputs() {
     hostile::check(
         &SERVICE,
-        &["RoleArn", "RoleSessionName", "DurationSeconds", "Policy", "PolicyArns", "Tags", "Key", "Value", "TokenCode", "Name", "AccessKeyId"],
+        &[
+            "RoleArn",
+            "RoleSessionName",
+            "DurationSeconds",
+            "Policy",
+            "PolicyArns",
+            "Tags",
+            "Key",
+            "Value",
+            "TokenCode",
+            "Name",
+            "AccessKeyId",
+        ],
         &["arn:aws:iam::123456789012:role/x", "3600", "name", "{}"],
         |_, _, _| {},
     );
