@@ -128,7 +128,7 @@ def test_what_is_not_kept_is_refused(shared):
     s3 = shared.client("s3")
     s3.create_bucket(Bucket="honest")
     for call, arguments in [
-        (s3.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Enabled"}}),
+        (s3.put_bucket_logging, {"BucketLoggingStatus": {"LoggingEnabled": {"TargetBucket": "honest", "TargetPrefix": ""}}}),
         (s3.put_object, {"Key": "x", "Body": b"", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "k"}),
         (s3.put_bucket_acl, {"ACL": "public-read"}),
     ]:

@@ -47,6 +47,7 @@ impl CatalogApplier {
         transaction.commit()?;
         self.applied = end;
         self.catalog.forget(&changed);
+        self.catalog.tell(&groups);
         Ok(())
     }
 }

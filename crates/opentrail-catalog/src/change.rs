@@ -39,6 +39,12 @@ impl Changes {
         self
     }
 
+    /// Adds other changes behind these.
+    pub fn append(&mut self, mut other: Self) -> &mut Self {
+        self.0.append(&mut other.0);
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

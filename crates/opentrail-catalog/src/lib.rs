@@ -19,6 +19,7 @@ mod applier;
 mod change;
 mod entity;
 mod locks;
+mod observer;
 mod store;
 mod trails;
 
@@ -26,6 +27,7 @@ pub use applier::CatalogApplier;
 pub use change::{Change, Changes};
 pub use entity::Entity;
 pub use locks::NamedLock;
+pub use observer::Observer;
 pub use store::Catalog;
 
 /// Why the catalog could not answer. All of them call for an operator.

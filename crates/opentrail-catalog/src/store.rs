@@ -2,10 +2,10 @@
 
 use crate::applier::CatalogApplier;
 use crate::locks::{Locks, NamedLock};
-use crate::{CatalogError, Entity};
+use crate::{CatalogError, Changes, Entity, Observer};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -32,6 +32,7 @@ pub(crate) struct Inner {
     /// Rises with every apply; keeps a slow reader from caching what has been replaced meanwhile.
     pub(crate) generation: AtomicUsize,
     locks: Locks,
+    observers: RwLock<Vec<Arc<dyn Observer>>>,
 }
 
 /// The folded state. Cheap to clone.
@@ -65,9 +66,26 @@ impl Catalog {
             lists: RwLock::new(HashMap::new()),
             generation: AtomicUsize::new(0),
             locks: Locks::new(),
+            observers: RwLock::default(),
         }));
         let applier = CatalogApplier::new(writer, catalog.clone())?;
         Ok((catalog, applier))
+    }
+
+    /// Tells `observer` of every change of its tables from now on.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.0.observers.write().expect("no holder panics").push(observer);
+    }
+
+    pub(crate) fn tell(&self, groups: &[Changes]) {
+        for observer in self.0.observers.read().expect("no holder panics").iter() {
+            let tables = observer.tables();
+            let wanted = groups.iter().flat_map(Changes::iter).filter(|change| tables.contains(&change.table.as_str()));
+            let told = wanted.map(|change| observer.changed(change)).count();
+            if told > 0 {
+                observer.settled();
+            }
+        }
     }
 
     /// Waits for the lock of this name. Hold it from the read a decision rests on until the submission is answered.
@@ -85,13 +103,7 @@ impl Catalog {
             return Ok(Arc::clone(found).downcast().ok());
         }
         let generation = self.0.generation.load(Ordering::Acquire);
-        let value: Option<Vec<u8>> = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT value FROM entity WHERE tbl = ?1 AND key = ?2")?
-                .query_row(params![E::TABLE, key], |row| row.get(0))
-                .optional()
-        })?;
-        let Some(value) = value else { return Ok(None) };
+        let Some(value) = self.value::<E>(key)? else { return Ok(None) };
         let entity: Arc<E> = Arc::new(parse::<E>(key, &value)?);
         let mut cache = self.0.cache.write().expect("no holder panics");
         if generation == self.0.generation.load(Ordering::Acquire) {
@@ -101,6 +113,23 @@ impl Catalog {
             cache.insert(cache_key, Arc::clone(&entity) as Arc<dyn Any + Send + Sync>);
         }
         Ok(Some(entity))
+    }
+
+    /// [`Self::get`] without keeping the entity in memory. For large entities that are read once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn read_once<E: Entity>(&self, key: &str) -> Result<Option<E>, CatalogError> {
+        self.value::<E>(key)?.map(|value| parse::<E>(key, &value)).transpose()
+    }
+
+    fn value<E: Entity>(&self, key: &str) -> Result<Option<Vec<u8>>, CatalogError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT value FROM entity WHERE tbl = ?1 AND key = ?2")?
+                .query_row(params![E::TABLE, key], |row| row.get(0))
+                .optional()
+        })
     }
 
     /// Entities whose key begins with `prefix`, in key order, from the first key after `after` (if given), at most `limit`.
@@ -122,6 +151,22 @@ impl Catalog {
             rows.collect()
         })?;
         rows.iter().map(|(key, value)| parse::<E>(key, value)).collect()
+    }
+
+    /// The first `limit` keys that begin with `prefix`, in order.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn keys<E: Entity>(&self, prefix: &str, limit: usize) -> Result<Vec<String>, CatalogError> {
+        self.read(|connection| {
+            let upper = prefix_end(prefix);
+            let mut statement = connection.prepare_cached(
+                "SELECT key FROM entity WHERE tbl = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![E::TABLE, prefix, upper, limit], |row| row.get(0))?;
+            rows.collect()
+        })
     }
 
     /// Entities whose key begins with `prefix`, the last first, from the last key before `before` (if given), at most `limit`.
@@ -193,7 +238,8 @@ impl Catalog {
         let mut cache = self.0.cache.write().expect("no holder panics");
         let mut lists = self.0.lists.write().expect("no holder panics");
         self.0.generation.fetch_add(1, Ordering::AcqRel);
-        lists.retain(|key, _| !changed.iter().any(|(table, _)| key.split('\0').next() == Some(table)));
+        let tables: BTreeSet<&str> = changed.iter().map(|(table, _)| table.as_str()).collect();
+        lists.retain(|key, _| key.split('\0').next().is_none_or(|table| !tables.contains(table)));
         for (table, key) in changed {
             cache.remove(&cache_key(table, key));
         }

@@ -30,6 +30,8 @@ pub enum EventKind {
     DataCall,
     /// Something a service did by itself.
     ServiceEvent,
+    /// Something a service did to data by itself.
+    DataServiceEvent,
     /// A console sign-in.
     ConsoleSignIn,
 }
@@ -38,13 +40,13 @@ impl EventKind {
     fn event_type(self) -> &'static str {
         match self {
             Self::ManagementCall | Self::DataCall => "AwsApiCall",
-            Self::ServiceEvent => "AwsServiceEvent",
+            Self::ServiceEvent | Self::DataServiceEvent => "AwsServiceEvent",
             Self::ConsoleSignIn => "AwsConsoleSignIn",
         }
     }
 
     fn category(self) -> &'static str {
-        if self == Self::DataCall { "Data" } else { "Management" }
+        if matches!(self, Self::DataCall | Self::DataServiceEvent) { "Data" } else { "Management" }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Source: AWS CloudTrail User Guide, "Non-API AWS service events" and "AWS Management Console sign-in events".
 
 use crate::identity::UserIdentity;
-use crate::record::{EventKind, Record};
+use crate::record::{EventKind, Record, Resource};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
@@ -32,6 +32,21 @@ pub fn service_event_of(service: &str, occasion: Occasion, name: &str, details: 
         source_ip: service.into(),
         user_agent: Some(service.into()),
         ..plain(occasion, EventKind::ServiceEvent, identity, service, name)
+    }
+}
+
+/// The service name under which S3's lifecycle worker is recorded.
+pub const S3: &str = "s3.amazonaws.com";
+
+/// An `AwsServiceEvent` of S3 about an object: `details` become `serviceEventDetails`.
+pub fn s3_data_event(occasion: Occasion, name: &str, resources: Vec<Resource>, details: Value) -> Record {
+    let identity = UserIdentity::ServiceEvent { account: occasion.account.clone(), invoked_by: S3.into() };
+    Record {
+        service_event_details: Some(details),
+        source_ip: S3.into(),
+        user_agent: Some(S3.into()),
+        resources,
+        ..plain(occasion, EventKind::DataServiceEvent, identity, S3, name)
     }
 }
 

@@ -8,6 +8,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_import::Importer;
+use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -47,6 +48,7 @@ pub struct App {
     /// Where trails deliver: the embedded store or a remote one.
     pub log_buckets: Arc<dyn LogBuckets>,
     pub signing_keys: SigningKeys,
+    pub queues: Queues,
     /// Seals session tokens and secrets at rest.
     pub seal: Arc<Seal>,
     /// Keys derived from secrets while checking signatures.

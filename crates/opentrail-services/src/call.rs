@@ -5,6 +5,7 @@ use opentrail_model::identity::{SessionIssuer, UserIdentity};
 use opentrail_policy::{Principal, RequestContext};
 use std::sync::Arc;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 /// Who is calling, as far as it is proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,9 +219,22 @@ pub struct Call {
     pub now: OffsetDateTime,
     /// TLS version and cipher, where TLS ends here.
     pub tls: Option<(String, String)>,
+    /// Closed when the caller has hung up; `None` where nobody waits for the answer.
+    pub client: Option<watch::Receiver<()>>,
 }
 
 impl Call {
+    /// Resolves when nobody waits for the answer any more.
+    pub fn client_gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        let client = self.client.clone();
+        async move {
+            match client {
+                Some(mut client) => while client.changed().await.is_ok() {},
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// The global condition keys that follow from the call alone. What the catalog knows of the caller besides, its tags
     /// and organization, is added by [`crate::authorisation::Standing::context`].
     pub fn policy_context(&self) -> RequestContext {

@@ -22,14 +22,17 @@ mod credentials;
 mod dates;
 pub mod iam;
 mod last_used;
+mod mfa;
 pub mod opentrail;
 pub mod organizations;
+mod query_protocol;
 mod recording;
 mod regions;
 pub mod s3;
 mod service;
 mod session;
 pub mod signin;
+pub mod sqs;
 pub mod sts;
 mod temporary;
 #[cfg(test)]
@@ -39,9 +42,10 @@ pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
 pub use last_used::LastUsed;
+pub use query_protocol::{flattened, query_compatible};
 pub use recording::{Outcome, S3Facts};
 pub use regions::announce_regions;
-pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, refuse, run};
+pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_all, refuse, run};
 pub use session::Session;
 pub use temporary::{Holder, TemporaryCredentials, TokenFault};
 
@@ -52,5 +56,6 @@ pub const SERVICES: &[&Service] = &[
     &iam::SERVICE,
     &opentrail::SERVICE,
     &organizations::SERVICE,
+    &sqs::SERVICE,
     &sts::SERVICE,
 ];

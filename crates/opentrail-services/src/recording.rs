@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::service::{Operation, Reply, Service};
+use crate::sqs;
 use opentrail_eventlog::{Event, Intake};
 use opentrail_model::record::{EventKind, Record, Resource, TlsDetails, lower_first};
 use opentrail_model::regions;
@@ -59,7 +60,11 @@ fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
     };
     let region = if outcome.service.global { regions::GLOBAL_SERVICE_REGION.to_owned() } else { call.region.clone() };
     Record {
-        kind: if outcome.service.data_events { EventKind::DataCall } else { EventKind::ManagementCall },
+        kind: if is_data_event(outcome.service, outcome.operation_name) {
+            EventKind::DataCall
+        } else {
+            EventKind::ManagementCall
+        },
         event_source: event_source(call, outcome.service),
         event_name: printable(outcome.operation_name),
         error_code: outcome.result.err().map(|error| recorded_code(&error.code)),
@@ -72,6 +77,11 @@ fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
         api_version: None,
         ..base(&app.intake, call, region)
     }
+}
+
+/// Whether a call is a data event, which trails take only if their selectors say so.
+fn is_data_event(service: &Service, operation: &str) -> bool {
+    service.data_events || (service.name == sqs::SERVICE.name && sqs::DATA_EVENTS.contains(&operation))
 }
 
 /// A service that is not here is recorded under the name the caller signed for.

@@ -201,6 +201,12 @@ fn permitted(app: &App, service: &Service, operation: &Operation, call: &Call, i
     authorise(app, service, operation, call, input)
 }
 
+/// Whether callers without credentials may make this call: the policy of the resource says so.
+pub fn open_to_all(app: &App, service: &Service, operation_name: &str, call: &Call, input: &Value) -> bool {
+    let operation = service.find(operation_name).filter(|operation| operation.resource_policy.is_some());
+    operation.is_some_and(|operation| authorise(app, service, operation, call, input).is_ok())
+}
+
 /// Records a call that failed before its operation could run: malformed, unauthenticated, of an unknown kind.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
 use opentrail_import::Importer;
+use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -81,6 +82,7 @@ impl Bench {
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
+            queues: Queues::open(catalog.clone(), intake.clone()).expect("queues"),
             catalog,
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
@@ -108,6 +110,7 @@ impl Bench {
             request_id: "request".into(),
             now: self.app.intake.now(),
             tls: None,
+            client: None,
         }
     }
 

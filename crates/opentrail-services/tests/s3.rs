@@ -96,6 +96,7 @@ fn call(request: &hyper::Request<Incoming>) -> Call {
         host: header("host"),
         request_id: format!("{:016X}", rand::random::<u64>()),
         now: OffsetDateTime::now_utc(),
+        client: None,
         tls: None,
     }
 }
@@ -161,7 +162,7 @@ async fn boto3_finds_s3() {
     find("GetObject", Some("AccessDenied"));
     find("ListObjects", Some("NoSuchBucket"));
     find("CompleteMultipartUpload", None);
-    find("PutBucketVersioning", Some("NotImplemented"));
+    find("PutObject", Some("NotImplemented"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -65,7 +65,7 @@ impl EmbeddedLogBuckets {
         }
         let blob = self.write_blob(&object.body).await.map_err(|error| store_fault(&error))?;
         let lock = self.store.lock_object(&bucket.name, &object.key).await;
-        let entity = Object {
+        let mut entity = Object {
             bucket: bucket.name.clone(),
             key: object.key.clone(),
             blobs: vec![blob.reference()],
@@ -78,10 +78,12 @@ impl EmbeddedLogBuckets {
                 user_metadata: object.metadata.iter().cloned().collect(),
                 ..ObjectHeaders::default()
             },
-            checksum: None,
+            ..Object::default()
         };
-        let staged = self.store.stage_put(&lock, &entity).inspect_err(|_| self.store.discard([&blob.id]));
-        let staged = staged.map_err(|error| store_fault(&error))?;
+        let staged =
+            self.store.stage_put(&lock, &mut entity, "ObjectCreated:Put").inspect_err(|_| self.store.discard([&blob.id]));
+        let mut staged = staged.map_err(|error| store_fault(&error))?;
+        self.store.tell(bucket, &mut staged, &call.cause());
         // A crash before this line leaves an orphan, one after it an object and its event.
         match self.intake.submit(vec![call.event(&self.intake)], staged.changes.encode()).await {
             Ok(_) => self.store.discard(&staged.dropped),

@@ -1,6 +1,9 @@
 //! What the catalog keeps of buckets and objects.
 
 use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::object_lock::Retention;
+use crate::settings::BucketSettings;
+use crate::storage_class::{Restored, StorageClass};
 use opentrail_catalog::Entity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +20,23 @@ pub struct Bucket {
     pub policy: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub settings: BucketSettings,
+}
+
+impl Bucket {
+    /// A bucket without policy and tags, and with the settings that a new bucket has.
+    pub fn new(name: impl Into<String>, account: impl Into<String>, region: impl Into<String>, created_ms: i64) -> Self {
+        Self {
+            name: name.into(),
+            account: account.into(),
+            region: region.into(),
+            created_ms,
+            policy: None,
+            tags: BTreeMap::new(),
+            settings: BucketSettings::of_a_new_bucket(),
+        }
+    }
 }
 
 impl Entity for Bucket {
@@ -53,8 +73,22 @@ pub struct BlobRef {
     pub size: u64,
 }
 
-/// An object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What an object has besides its bytes and headers, and an upload hands on to the object it becomes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectSettings {
+    #[serde(default, skip_serializing_if = "StorageClass::is_standard")]
+    pub storage_class: StorageClass,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// `None` if no legal hold was ever set, which is told differently from one that was lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_hold: Option<bool>,
+}
+
+/// An object, or one version of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
     pub bucket: String,
     pub key: String,
@@ -68,7 +102,27 @@ pub struct Object {
     pub headers: ObjectHeaders,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksum>,
+    /// `None` for the null version: that of a bucket without versioning, or with versioning suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Orders the versions of a key, newest highest; set when the version is staged.
+    #[serde(default)]
+    pub sequence: u64,
+    /// When it stopped being the latest version; set while it is noncurrent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noncurrent_since_ms: Option<i64>,
+    /// Whether it is no object but the mark that the key was deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delete_marker: bool,
+    #[serde(default)]
+    pub settings: ObjectSettings,
+    /// The readable copy of an archived object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
 }
+
+/// What the version without an id is called.
+pub const NULL_VERSION: &str = "null";
 
 impl Object {
     pub(crate) fn entity_key(bucket: &str, key: &str) -> String {
@@ -79,12 +133,57 @@ impl Object {
     pub fn parts_count(&self) -> Option<usize> {
         self.etag.contains('-').then_some(self.blobs.len())
     }
+
+    /// The id by which requests name this version.
+    pub fn version_id(&self) -> &str {
+        self.version.as_deref().unwrap_or(NULL_VERSION)
+    }
 }
 
 impl Entity for Object {
     const TABLE: &'static str = "object";
     fn key(&self) -> String {
         Self::entity_key(&self.bucket, &self.key)
+    }
+}
+
+/// A version that is not an object's current one: an older one, or a delete marker.
+///
+/// Keys sort by object, then newest first. NUL separates the two parts; no object's key contains it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub Object);
+
+impl Version {
+    pub(crate) fn entity_key(bucket: &str, key: &str, sequence: u64) -> String {
+        format!("{bucket}/{key}\0{:016x}", u64::MAX - sequence)
+    }
+
+    /// What the entity keys of a key's versions begin with.
+    pub(crate) fn prefix(bucket: &str, key: &str) -> String {
+        format!("{bucket}/{key}\0")
+    }
+}
+
+impl Entity for Version {
+    const TABLE: &'static str = "version";
+    fn key(&self) -> String {
+        Self::entity_key(&self.0.bucket, &self.0.key, self.0.sequence)
+    }
+}
+
+/// Where the null version of a key is, while it is a [`Version`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NullVersion {
+    pub bucket: String,
+    pub key: String,
+    pub sequence: u64,
+}
+
+impl Entity for NullVersion {
+    const TABLE: &'static str = "null_version";
+    fn key(&self) -> String {
+        Object::entity_key(&self.bucket, &self.key)
     }
 }
 
@@ -101,6 +200,8 @@ pub struct Upload {
     pub headers: ObjectHeaders,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    #[serde(default)]
+    pub settings: ObjectSettings,
 }
 
 impl Upload {

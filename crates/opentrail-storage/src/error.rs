@@ -19,6 +19,8 @@ pub enum StoreError {
     NoSuchBucket,
     #[error("the bucket is not empty")]
     BucketNotEmpty,
+    #[error("object lock holds the version")]
+    Held,
     #[error("no such upload")]
     NoSuchUpload,
     #[error("a part is missing or is not what the request says")]

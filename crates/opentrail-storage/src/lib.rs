@@ -7,6 +7,8 @@
 //!
 //! reading: open_object ─▶ OpenObject ─▶ stream of a range
 //!
+//! rules:   LifecycleWorker ▸ list_versions ▸ lock_object ▸ stage_… ▸ Intake::submit
+//!
 //! trails:  LogBuckets ◀── EmbeddedLogBuckets (this store) | RemoteLogBuckets (any S3)
 //! ```
 //!
@@ -16,19 +18,32 @@
 //!
 //! Does not know: HTTP, S3's wire format, who may do what (apart from trails, whose bucket policies it evaluates).
 //!
-//! Does not promise: encryption, versions of objects, more than one process on a directory.
+//! Does not promise: encryption, more than one process on a directory.
 
 mod checksum;
 mod entity;
 mod error;
+mod lifecycle_rules;
+mod object_lock;
+mod settings;
+mod storage_class;
 
 mod blob;
 mod pins;
 mod reading;
 
+mod hold_clock;
 mod listing;
 mod multipart;
+mod restoration;
 mod store;
+mod version_listing;
+mod versions;
+
+mod lifecycle;
+mod lifecycle_record;
+
+mod notifier;
 
 mod log_bucket;
 
@@ -42,11 +57,27 @@ mod tests;
 pub use blob::{Blob, BlobWriter, MAX_BLOB_BYTES};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 pub use embedded_log_buckets::EmbeddedLogBuckets;
-pub use entity::{BlobRef, Bucket, Object, ObjectHeaders, Part, Upload};
+pub use entity::{BlobRef, Bucket, NULL_VERSION, Object, ObjectHeaders, ObjectSettings, Part, Upload};
 pub use error::StoreError;
+pub use lifecycle::{LifecycleConfig, LifecycleError, LifecycleRound, LifecycleWorker};
+pub use lifecycle_rules::{
+    Expiration, ExpirationTime, FilterForm, Lifecycle, LifecycleFilter, LifecycleRule, NoncurrentExpiration,
+    NoncurrentTransition, Transition, TransitionMinimum, TransitionTime,
+};
 pub use listing::{After, Listing, ListingQuery};
 pub use log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};
 pub use multipart::{MAX_PARTS, MIN_PART_BYTES, RequestedPart};
+pub use notifier::{Cause, DestinationFault, Happening, NoNotifier, Notifier};
+pub use object_lock::{
+    DefaultRetention, MAX_RETENTION_DAYS, MAX_RETENTION_YEARS, ObjectLockSettings, Retention, RetentionMode, RetentionPeriod,
+};
 pub use reading::{ByteStream, OpenObject};
 pub use remote_log_buckets::{RemoteConfig, RemoteLogBuckets};
+pub use settings::{
+    BucketSettings, DefaultEncryption, EncryptionAlgorithm, NotificationTarget, Notifications, ObjectOwnership,
+    PublicAccessBlock, TargetKind, Versioning,
+};
+pub use storage_class::{Restored, StorageClass};
 pub use store::{BucketDeletionLock, EmbeddedStore, ObjectLock, Staged};
+pub use version_listing::{AfterVersion, VersionListing, VersionQuery};
+pub use versions::{Deletion, Remover, is_version_id};

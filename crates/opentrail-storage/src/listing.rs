@@ -81,7 +81,7 @@ pub(crate) fn list(
                 listing.next = Some(place);
                 return Ok(listing);
             }
-            match common_prefix(&object.key, query) {
+            match common_prefix(&object.key, query.prefix, query.delimiter) {
                 Some(common) => {
                     place = After::Prefix(common.to_owned());
                     listing.common_prefixes.push(common.to_owned());
@@ -109,11 +109,12 @@ fn from(place: &After) -> Option<String> {
     }
 }
 
-fn common_prefix<'a>(key: &'a str, query: &ListingQuery<'_>) -> Option<&'a str> {
-    if query.delimiter.is_empty() {
+/// The prefix that a key is rolled up to; `None` if it stands for itself.
+pub(crate) fn common_prefix<'a>(key: &'a str, prefix: &str, delimiter: &str) -> Option<&'a str> {
+    if delimiter.is_empty() {
         return None;
     }
-    let start = query.prefix.len();
-    let found = key.get(start..)?.find(query.delimiter)?;
-    key.get(..start + found + query.delimiter.len())
+    let start = prefix.len();
+    let found = key.get(start..)?.find(delimiter)?;
+    key.get(..start + found + delimiter.len())
 }

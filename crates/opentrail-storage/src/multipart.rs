@@ -117,7 +117,7 @@ impl EmbeddedStore {
             .checksum
             .filter(|_| checksums.len() == chosen.len())
             .and_then(|(algorithm, kind)| algorithm.of_parts(kind, &checksums));
-        let object = Object {
+        let mut object = Object {
             bucket: lock.bucket.clone(),
             key: lock.key.clone(),
             size: chosen.iter().map(|part| part.blob.size).sum(),
@@ -126,8 +126,10 @@ impl EmbeddedStore {
             headers: upload.headers.clone(),
             checksum,
             blobs: chosen.into_iter().map(|part| part.blob).collect(),
+            settings: upload.settings.clone(),
+            ..Object::default()
         };
-        let mut staged = self.stage_put(lock, &object)?;
+        let mut staged = self.stage_put(lock, &mut object, "ObjectCreated:CompleteMultipartUpload")?;
         staged.dropped.extend(there.into_values().map(|part| part.blob.id));
         staged.changes.delete::<Upload>(&upload.key());
         for number in numbers {

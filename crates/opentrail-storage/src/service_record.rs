@@ -1,6 +1,7 @@
 //! Records of what CloudTrail does in a bucket: its own calls are events too.
 
 use crate::entity::Bucket;
+use crate::notifier::Cause;
 use opentrail_eventlog::{Event, Intake};
 use opentrail_model::identity::UserIdentity;
 use opentrail_model::record::{EventKind, Record, Resource};
@@ -55,6 +56,17 @@ impl ServiceCall<'_> {
         Event { account: record.recipient_account.clone(), region: record.region.clone(), record: record.to_json().into() }
     }
 
+    /// Who made it happen, for notifications.
+    pub(crate) fn cause(&self) -> Cause {
+        Cause {
+            at: self.now,
+            principal_id: format!("AWS:{DELIVERER}"),
+            source_ip: DELIVERER.into(),
+            request_id: request_id(),
+            host_id: String::new(),
+        }
+    }
+
     fn parameters(&self) -> Value {
         let Bucket { name, region, .. } = self.bucket;
         let host = format!("{name}.s3.{region}.amazonaws.com");
@@ -65,23 +77,28 @@ impl ServiceCall<'_> {
     }
 
     fn resources(&self) -> Vec<Resource> {
-        let bucket = Resource {
-            account: Some(self.bucket.account.clone()),
-            kind: Some("AWS::S3::Bucket".into()),
-            arn: Some(format!("arn:aws:s3:::{}", self.bucket.name)),
-            arn_prefix: None,
-        };
-        let object = self.key.map(|key| Resource {
-            account: None,
-            kind: Some("AWS::S3::Object".into()),
-            arn: Some(format!("arn:aws:s3:::{}/{key}", self.bucket.name)),
-            arn_prefix: None,
-        });
-        object.into_iter().chain([bucket]).collect()
+        resources(self.bucket, self.key)
     }
 }
 
+/// The resources of an event about a bucket, or an object in it.
+pub(crate) fn resources(bucket: &Bucket, key: Option<&str>) -> Vec<Resource> {
+    let object = key.map(|key| Resource {
+        account: None,
+        kind: Some("AWS::S3::Object".into()),
+        arn: Some(format!("arn:aws:s3:::{}/{key}", bucket.name)),
+        arn_prefix: None,
+    });
+    let bucket = Resource {
+        account: Some(bucket.account.clone()),
+        kind: Some("AWS::S3::Bucket".into()),
+        arn: Some(format!("arn:aws:s3:::{}", bucket.name)),
+        arn_prefix: None,
+    };
+    object.into_iter().chain([bucket]).collect()
+}
+
 /// Sixteen upper-case hex digits, as S3's request ids are.
-fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..16].to_ascii_uppercase()
 }

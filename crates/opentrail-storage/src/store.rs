@@ -2,13 +2,13 @@
 
 use crate::blob::{BlobStore, BlobWriter, MAX_BLOB_BYTES};
 use crate::checksum::ChecksumAlgorithm;
-use crate::entity::{Bucket, Object, Part, Upload};
+use crate::entity::{Bucket, Object, Part, Upload, Version};
 use crate::error::StoreError;
-use crate::reading::OpenObject;
+use crate::notifier::{Cause, Happening, NoNotifier, Notifier};
 use opentrail_catalog::{Catalog, Changes, Entity, NamedLock};
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
@@ -16,7 +16,7 @@ const SWEEP_PAGE: usize = 1000;
 /// How far the time of a file may lie behind the clock: file systems stamp with the kernel's last tick.
 const FILE_TIME_LAG: Duration = Duration::from_secs(2);
 /// An object that is replaced this often while it is being opened is given up on.
-const OPEN_ATTEMPTS: usize = 8;
+pub(crate) const OPEN_ATTEMPTS: usize = 8;
 
 /// Buckets and objects. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ pub struct EmbeddedStore {
     /// Held shared by all that adds objects, alone by the deletion of a bucket. Always taken before a catalog lock.
     deletions: Arc<RwLock<()>>,
     opened: SystemTime,
+    notifier: Arc<OnceLock<Arc<dyn Notifier>>>,
 }
 
 /// What an operation changes: for the caller to submit together with its event, and then to [`EmbeddedStore::discard`].
@@ -35,6 +36,8 @@ pub struct Staged {
     pub changes: Changes,
     /// Blobs that nothing names any more once the changes are applied.
     pub dropped: Vec<String>,
+    /// What event notifications tell of; [`EmbeddedStore::tell`] makes changes of it.
+    pub happenings: Vec<Happening>,
 }
 
 /// The right to change one object and its uploads; held until the submission is answered.
@@ -59,7 +62,25 @@ impl EmbeddedStore {
     /// If the directories cannot be made.
     pub fn open(dir: &Path, catalog: Catalog) -> Result<Self, StoreError> {
         let blobs = BlobStore::open(dir)?;
-        Ok(Self { catalog, blobs, deletions: Arc::default(), opened: SystemTime::now() })
+        Ok(Self { catalog, blobs, deletions: Arc::default(), opened: SystemTime::now(), notifier: Arc::default() })
+    }
+
+    /// Sets who delivers event notifications; only the first call counts.
+    pub fn attach_notifier(&self, notifier: Arc<dyn Notifier>) {
+        let _ = self.notifier.set(notifier);
+    }
+
+    /// Who delivers event notifications.
+    pub fn notifier(&self) -> &dyn Notifier {
+        self.notifier.get().map_or(&NoNotifier, |notifier| &**notifier)
+    }
+
+    /// Adds to the changes what notes that somebody is to be told of them.
+    pub fn tell(&self, bucket: &Bucket, staged: &mut Staged, cause: &Cause) {
+        let happenings = std::mem::take(&mut staged.happenings);
+        if !bucket.settings.notifications.is_empty() && !happenings.is_empty() {
+            staged.changes.append(self.notifier().changes(bucket, &happenings, cause));
+        }
     }
 
     /// # Errors
@@ -96,7 +117,7 @@ impl EmbeddedStore {
         ObjectLock { bucket: bucket.to_owned(), key: key.to_owned(), _shared: shared, _lock: lock }
     }
 
-    /// Deletes a bucket without objects and uploads.
+    /// Deletes a bucket without objects, versions and uploads; so also without any that Object Lock holds.
     ///
     /// # Errors
     /// [`StoreError::NoSuchBucket`], [`StoreError::BucketNotEmpty`], or if the catalog fails.
@@ -108,11 +129,13 @@ impl EmbeddedStore {
         }
         let has_objects = !self.catalog.scan::<Object>(&within, None, 1)?.is_empty();
         let has_uploads = !self.catalog.scan::<Upload>(&within, None, 1)?.is_empty();
-        if has_objects || has_uploads {
+        let has_versions = !self.catalog.scan::<Version>(&within, None, 1)?.is_empty();
+        if has_objects || has_uploads || has_versions {
             return Err(StoreError::BucketNotEmpty);
         }
         let mut staged = Staged::default();
         staged.changes.delete::<Bucket>(name);
+        Self::forget_time(name, &mut staged);
         Ok(staged)
     }
 
@@ -122,60 +145,12 @@ impl EmbeddedStore {
         Ok(self.catalog.get(&Object::entity_key(bucket, key))?)
     }
 
-    /// An object with its bytes held.
-    ///
-    /// # Errors
-    /// If the catalog fails.
-    pub fn open_object(&self, bucket: &str, key: &str) -> Result<Option<OpenObject>, StoreError> {
-        for _ in 0..OPEN_ATTEMPTS {
-            let Some(object) = self.object(bucket, key)? else { return Ok(None) };
-            let open = OpenObject::new(object, self.blobs.clone());
-            // Blobs are discarded after their object has changed, so an object that is still the same has all of them pinned.
-            if self.object(bucket, key)?.is_some_and(|now| now.blobs == open.object.blobs) {
-                return Ok(Some(open));
-            }
-        }
-        Err(StoreError::Lost { bucket: bucket.into(), key: key.into() })
-    }
-
     /// Begins to store bytes, at most [`MAX_BLOB_BYTES`].
     ///
     /// # Errors
     /// If the file cannot be created.
     pub async fn write_blob(&self, checksums: &[ChecksumAlgorithm]) -> Result<BlobWriter, StoreError> {
         self.blobs.writer(MAX_BLOB_BYTES, checksums).await
-    }
-
-    /// Sets an object, replacing any other of its key.
-    ///
-    /// # Errors
-    /// [`StoreError::NoSuchBucket`], or if the catalog fails.
-    pub fn stage_put(&self, lock: &ObjectLock, object: &Object) -> Result<Staged, StoreError> {
-        debug_assert_eq!((&lock.bucket, &lock.key), (&object.bucket, &object.key), "the lock is the object's");
-        if self.bucket(&lock.bucket)?.is_none() {
-            return Err(StoreError::NoSuchBucket);
-        }
-        let mut staged = Staged { dropped: self.blobs_of(&lock.bucket, &lock.key)?, ..Staged::default() };
-        staged.dropped.retain(|id| object.blobs.iter().all(|blob| &blob.id != id));
-        staged.changes.put(object);
-        Ok(staged)
-    }
-
-    /// Removes an object, if it is there.
-    ///
-    /// # Errors
-    /// If the catalog fails.
-    pub fn stage_delete(&self, lock: &ObjectLock) -> Result<Staged, StoreError> {
-        let mut staged = Staged::default();
-        if self.object(&lock.bucket, &lock.key)?.is_some() {
-            staged.dropped = self.blobs_of(&lock.bucket, &lock.key)?;
-            staged.changes.delete::<Object>(&Object::entity_key(&lock.bucket, &lock.key));
-        }
-        Ok(staged)
-    }
-
-    fn blobs_of(&self, bucket: &str, key: &str) -> Result<Vec<String>, StoreError> {
-        Ok(self.object(bucket, key)?.map(|object| object.blobs.iter().map(|blob| blob.id.clone()).collect()).unwrap_or_default())
     }
 
     /// Removes blobs that nothing names: those a change dropped, once it is applied, or new ones whose change was refused.
@@ -197,11 +172,15 @@ impl EmbeddedStore {
         self.each::<Part>(|part| {
             orphans.remove(&part.blob.id);
         })?;
-        self.each::<Object>(|object| {
+        // Versions before and after objects: a blob moves between these two both ways.
+        let mut keep = |object: &Object| {
             for blob in &object.blobs {
                 orphans.remove(&blob.id);
             }
-        })?;
+        };
+        self.each::<Version>(|version| keep(&version.0))?;
+        self.each::<Object>(&mut keep)?;
+        self.each::<Version>(|version| keep(&version.0))?;
         for path in &temporary {
             crate::blob::remove(path);
         }
@@ -209,7 +188,7 @@ impl EmbeddedStore {
         Ok(orphans.len() + temporary.len())
     }
 
-    fn each<E: Entity>(&self, mut visit: impl FnMut(&E)) -> Result<(), StoreError> {
+    pub(crate) fn each<E: Entity>(&self, mut visit: impl FnMut(&E)) -> Result<(), StoreError> {
         let mut after: Option<String> = None;
         loop {
             let page = self.catalog.scan::<E>("", after.as_deref(), SWEEP_PAGE)?;

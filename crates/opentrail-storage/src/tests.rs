@@ -4,7 +4,7 @@ use futures::StreamExt;
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -34,14 +34,7 @@ impl Harness {
 
     async fn bucket(&self, name: &str, policy: Option<&str>) {
         let mut staged = Staged::default();
-        staged.changes.put(&Bucket {
-            name: name.into(),
-            account: "123456789012".into(),
-            region: "eu-west-1".into(),
-            created_ms: 0,
-            policy: policy.map(Into::into),
-            tags: BTreeMap::new(),
-        });
+        staged.changes.put(&Bucket { policy: policy.map(Into::into), ..Bucket::new(name, "123456789012", "eu-west-1", 0) });
         self.submit(staged).await;
     }
 
@@ -56,12 +49,12 @@ impl Harness {
     async fn put(&self, bucket: &str, key: &str, bytes: &[u8]) {
         let blob = self.blob(bytes).await;
         let lock = self.store.lock_object(bucket, key).await;
-        let staged = self.store.stage_put(&lock, &object(bucket, key, &blob)).expect("staged");
+        let staged = self.store.stage_put(&lock, &mut object(bucket, key, &blob), "ObjectCreated:Put").expect("staged");
         self.submit(staged).await;
     }
 
     async fn read(&self, bucket: &str, key: &str, range: std::ops::Range<u64>) -> Vec<u8> {
-        let open = self.store.open_object(bucket, key).expect("opens").expect("is there");
+        let open = self.store.open_version(bucket, key, None).expect("opens").expect("is there");
         collect(open.read(range).await.expect("reads")).await
     }
 }
@@ -77,9 +70,7 @@ fn object(bucket: &str, key: &str, blob: &Blob) -> Object {
         blobs: vec![blob.reference()],
         size: blob.size,
         etag: blob.etag(),
-        last_modified_ms: 0,
-        headers: ObjectHeaders::default(),
-        checksum: None,
+        ..Object::default()
     }
 }
 
@@ -111,7 +102,7 @@ async fn a_replaced_object_goes_when_its_last_reader_does() {
     let harness = Harness::new();
     harness.bucket("b", None).await;
     harness.put("b", "k", b"old").await;
-    let open = harness.store.open_object("b", "k").expect("opens").expect("there");
+    let open = harness.store.open_version("b", "k", None).expect("opens").expect("there");
     harness.put("b", "k", b"new").await;
     assert_eq!(harness.store.blob_ids().expect("listed").len(), 2);
     assert_eq!(collect(open.read(0..3).await.expect("reads")).await, b"old");
@@ -171,7 +162,7 @@ async fn a_bucket_with_objects_or_uploads_is_not_deleted() {
     assert!(matches!(harness.store.stage_bucket_deletion(&deletion), Err(StoreError::BucketNotEmpty)));
     drop(deletion);
     let lock = harness.store.lock_object("b", "k").await;
-    let staged = harness.store.stage_delete(&lock).expect("staged");
+    let staged = harness.store.stage_delete(&lock, 0, Remover::Request).expect("staged").staged;
     harness.submit(staged).await;
     drop(lock);
     assert!(harness.store.blob_ids().expect("listed").is_empty());
@@ -181,7 +172,10 @@ async fn a_bucket_with_objects_or_uploads_is_not_deleted() {
     drop(deletion);
     let lock = harness.store.lock_object("b", "k").await;
     let blob = harness.blob(b"late").await;
-    assert!(matches!(harness.store.stage_put(&lock, &object("b", "k", &blob)), Err(StoreError::NoSuchBucket)));
+    assert!(matches!(
+        harness.store.stage_put(&lock, &mut object("b", "k", &blob), "ObjectCreated:Put"),
+        Err(StoreError::NoSuchBucket)
+    ));
 }
 
 #[tokio::test]
@@ -196,6 +190,7 @@ async fn parts_become_an_object_with_the_multipart_etag() {
         initiator: "arn".into(),
         headers: ObjectHeaders::default(),
         checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
+        settings: ObjectSettings::default(),
     };
     let lock = harness.store.lock_object("b", "k").await;
     harness.submit(harness.store.stage_upload(&lock, &upload).expect("staged")).await;

@@ -24,13 +24,17 @@ pub enum WireError {
     BadCredential,
 }
 
+/// Header that tells a JSON or CBOR client the code and fault it would have been given over the query protocol.
+pub const QUERY_ERROR: &str = "x-amzn-query-error";
+
 /// An error answer of a service: what the client's SDK raises.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     pub code: String,
     pub message: String,
     pub status: u16,
-    /// Names beginning with `x-amz` become headers (`x-amzn-query-error`), all others members of the body.
+    /// Names beginning with `x-amz` become headers, `__type` replaces the type of a JSON error, all others are members of
+    /// the body. The code of [`QUERY_ERROR`] is the one that query clients are told.
     pub extra: Vec<(&'static str, String)>,
 }
 
@@ -56,7 +60,16 @@ impl ApiError {
     }
 
     fn extra_members(&self) -> impl Iterator<Item = &(&'static str, String)> {
-        self.extra.iter().filter(|(name, _)| !is_header(name))
+        self.extra.iter().filter(|(name, _)| !is_header(name) && !name.starts_with("__"))
+    }
+
+    fn extra_value(&self, wanted: &str) -> Option<&str> {
+        self.extra.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str())
+    }
+
+    /// The code that query clients are told.
+    pub fn query_code(&self) -> &str {
+        self.extra_value(QUERY_ERROR).and_then(|value| value.split(';').next()).unwrap_or(&self.code)
     }
 }
 
@@ -81,7 +94,9 @@ pub struct Encoded {
 /// Writes an error. `namespace` is the XML namespace of a query service; the other protocols have none.
 pub fn encode_error(protocol: Protocol, namespace: Option<&str>, error: &ApiError, request_id: &str) -> Encoded {
     let body = match protocol {
-        Protocol::Json10 | Protocol::Json11 => json_error(error, Some(&error.code)).to_string().into_bytes(),
+        Protocol::Json10 | Protocol::Json11 => {
+            json_error(error, Some(error.extra_value("__type").unwrap_or(&error.code))).to_string().into_bytes()
+        }
         Protocol::RestJson => json_error(error, None).to_string().into_bytes(),
         Protocol::Cbor => cbor::encode(&json_error(error, Some(&error.code))),
         Protocol::Query => query_error(namespace, error, request_id),
@@ -151,7 +166,7 @@ fn query_error(namespace: Option<&str>, error: &ApiError, request_id: &str) -> V
     }
     xml.open("Error");
     xml.text("Type", if error.is_server() { "Receiver" } else { "Sender" });
-    xml.text("Code", &error.code);
+    xml.text("Code", error.query_code());
     xml.text("Message", &error.message);
     error.extra_members().for_each(|(name, value)| xml.text(name, value));
     xml.close("Error");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! head ──> protocol::detect ──> Detected (protocol, operation, unverified scope)
-//! form ──> query::Form      ──> nested JSON          for query services
+//! form ──> query::Form      ──> nested JSON          for query services (flat: those with flattened lists)
 //!
 //! head + body ──> sigv4::claim ──> Claim ── the caller finds the secret ──> sigv4::verify
 //!                                                                            │
@@ -18,6 +18,7 @@
 //! Does not promise: SigV2, SigV4a, chunk signatures (`STREAMING-*` payloads are refused), replay protection inside
 //! the clock window, reading CBOR bodies, or that a request signed with `UNSIGNED-PAYLOAD` kept its body.
 
+mod flat;
 pub mod protocol;
 pub mod query;
 
@@ -27,9 +28,10 @@ pub mod sigv4;
 mod cbor;
 mod xml;
 
-pub use error::{ApiError, Encoded, WireError, encode_error, encode_json};
+pub use error::{ApiError, Encoded, QUERY_ERROR, WireError, encode_error, encode_json};
+pub use flat::{FlatMember, FlatShape, from_flattened};
 pub use protocol::{Detected, Protocol, detect};
-pub use query::{Form, encode_query, query_map};
+pub use query::{Form, encode_flattened, encode_query, query_map};
 pub use sigv4::{
     AuthFault, Claim, SignedBody, SignedRequest, SigningKeyCache, auth_error, claim, sign, sign_stated, verify, verify_with,
 };

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use crate::error::WireError;
+use crate::flat::{FlatMember, FlatShape};
 use crate::xml::Xml;
 
 /// Most `name=value` pairs of one form. The largest honest request is a PutMetricData with 1000 metrics.
@@ -137,12 +138,18 @@ pub fn query_map(pairs: impl IntoIterator<Item = (String, Value)>) -> Value {
 /// XML answer of a query service. Arrays become `<member>` elements, null members are left out, and so is the whole
 /// Result element if the output is null. Maps are made with [`query_map`].
 pub fn encode_query(action: &str, namespace: &str, output: &Value, request_id: &str) -> Vec<u8> {
+    encode_flattened(action, namespace, output, request_id, &[])
+}
+
+/// [`encode_query`] for a service that flattens the members of `flat`.
+pub fn encode_flattened(action: &str, namespace: &str, output: &Value, request_id: &str, flat: &[FlatMember]) -> Vec<u8> {
     let response = format!("{action}Response");
-    let mut xml = Xml::new();
-    xml.open_with_namespace(&response, namespace);
+    let mut writer = Writer { xml: Xml::new(), action, flat };
+    writer.xml.open_with_namespace(&response, namespace);
     if !output.is_null() {
-        write_value(&mut xml, &format!("{action}Result"), output);
+        writer.value(&format!("{action}Result"), output);
     }
+    let mut xml = writer.xml;
     xml.open("ResponseMetadata");
     xml.text("RequestId", request_id);
     xml.close("ResponseMetadata");
@@ -150,24 +157,50 @@ pub fn encode_query(action: &str, namespace: &str, output: &Value, request_id: &
     xml.finish()
 }
 
-fn write_value(xml: &mut Xml, name: &str, value: &Value) {
-    match value {
-        Value::Null => {}
-        Value::Bool(flag) => xml.text(name, if *flag { "true" } else { "false" }),
-        Value::Number(number) => xml.text(name, &number.to_string()),
-        Value::String(text) => xml.text(name, text),
-        Value::Array(items) => {
-            xml.open(name);
-            items.iter().for_each(|item| write_value(xml, "member", item));
-            xml.close(name);
-        }
-        Value::Object(members) => {
-            xml.open(name);
-            match map_entries(members) {
-                Some(entries) => entries.iter().for_each(|entry| write_value(xml, "entry", entry)),
-                None => members.iter().for_each(|(name, member)| write_value(xml, name, member)),
+struct Writer<'a> {
+    xml: Xml,
+    action: &'a str,
+    flat: &'a [FlatMember],
+}
+
+impl Writer<'_> {
+    fn value(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::Null => {}
+            Value::Bool(flag) => self.xml.text(name, if *flag { "true" } else { "false" }),
+            Value::Number(number) => self.xml.text(name, &number.to_string()),
+            Value::String(text) => self.xml.text(name, text),
+            Value::Array(items) => {
+                self.xml.open(name);
+                items.iter().for_each(|item| self.value("member", item));
+                self.xml.close(name);
             }
-            xml.close(name);
+            Value::Object(members) => {
+                self.xml.open(name);
+                match map_entries(members) {
+                    Some(entries) => entries.iter().for_each(|entry| self.value("entry", entry)),
+                    None => members.iter().for_each(|(name, member)| self.member(name, member)),
+                }
+                self.xml.close(name);
+            }
+        }
+    }
+
+    fn member(&mut self, name: &str, value: &Value) {
+        let flat = self.flat.iter().find(|member| member.json == name && member.shape != FlatShape::Number);
+        let Some(flat) = flat else { return self.value(name, value) };
+        let element = flat.query.replace("{action}", self.action);
+        match (flat.shape, value) {
+            (FlatShape::Map { key, value: of }, Value::Object(entries)) => {
+                for (name, value) in entries {
+                    self.xml.open(&element);
+                    self.xml.text(key, name);
+                    self.value(of, value);
+                    self.xml.close(&element);
+                }
+            }
+            (_, Value::Array(items)) => items.iter().for_each(|item| self.value(&element, item)),
+            _ => self.value(name, value),
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Config {
     pub lookup_rate: Option<f64>,
     pub log_sync: bool,
     pub log_retention: Duration,
+    pub lifecycle_interval: Duration,
+    pub lifecycle_day: Duration,
     pub remote_s3: Option<RemoteS3>,
     pub seal: SealConfig,
 }
@@ -53,6 +55,8 @@ impl Default for Config {
             lookup_rate: Some(2.0),
             log_sync: true,
             log_retention: Duration::from_secs(7 * 86_400),
+            lifecycle_interval: Duration::from_secs(3600),
+            lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
             seal: SealConfig::default(),
         }
@@ -161,6 +165,24 @@ const SETTINGS: &[Setting] = &[
         meaning: "least time the event log is kept after every sink has read it",
         set: |c, v| {
             c.log_retention = positive(v)?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "lifecycle.interval",
+        default: "1h",
+        meaning: "how often the lifecycle rules of buckets are carried out",
+        set: |c, v| {
+            c.lifecycle_interval = positive(v)?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "lifecycle.day",
+        default: "24h",
+        meaning: "what lifecycle rules mean by a day; shorter only to try rules out. Object Lock never goes by it",
+        set: |c, v| {
+            c.lifecycle_day = positive(v)?;
             Ok(())
         },
     },

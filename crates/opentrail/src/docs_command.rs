@@ -58,8 +58,8 @@ const NOT_YET: &str = "
 ## Settings of implemented operations that are refused
 
 Never accepted and ignored: a trail's SNS topic, log group, KMS key and organization flag answer the error AWS gives when the
-resource does not exist; Insights selectors answer `UnsupportedOperationException`; server-side encryption, object lock,
-versioning, storage classes other than STANDARD and public ACLs of S3 answer `NotImplemented` or their own error.
+resource does not exist; Insights selectors answer `UnsupportedOperationException`; server-side encryption, access logs,
+website redirects and public ACLs of S3 answer `NotImplemented` or their own error.
 
 ## Not there yet
 

@@ -12,12 +12,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use opentrail_services::{AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, refuse, run};
-use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, Form, Protocol, SignedBody, SignedRequest, auth_error};
+use opentrail_services::{
+    AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse,
+    run,
+};
+use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, FlatMember, Form, Protocol, SignedBody, SignedRequest, auth_error};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Largest body of a JSON or query call: PutAuditEvents takes 1 MB of events, in JSON strings that escape.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -46,7 +50,10 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         // A REST service that is not here.
         detected.protocol = Protocol::RestJson;
     }
-    let call = call_of(&server, peer, &head, &detected);
+    // Dropped with this future when the client hangs up; the call hears of it.
+    let (_client, client) = watch::channel(());
+    let mut call = call_of(&server, peer, &head, &detected);
+    call.client = Some(client);
     if detected.protocol == Protocol::S3 {
         let request = Request::from_parts(head, s3s::Body::from(body));
         return opentrail_services::s3::serve(&server.s3, call, request).await;
@@ -91,6 +98,7 @@ pub enum Output {
     Query {
         action: String,
         namespace: &'static str,
+        flat: &'static [FlatMember],
         output: Value,
     },
 }
@@ -130,6 +138,13 @@ async fn api(
     let namespace = service.namespace;
     let operation = operation_name(&detected).to_owned();
     let app = &server.app;
+    if protocol == Protocol::Query {
+        input = opentrail_wire::from_flattened(input, &operation, flattened(service));
+        if service.name == "sqs" && input.get("QueueUrl").is_none() && head.uri.path().len() > 1 {
+            // Older SDKs post to the queue itself.
+            input["QueueUrl"] = head.uri.path().into();
+        }
+    }
 
     let signed = SignedRequest {
         method: head.method.as_str(),
@@ -148,12 +163,14 @@ async fn api(
         }
         Err((error, caller)) => {
             call.caller = caller;
-            Some(error)
+            // A resource's policy may let everybody in.
+            let open = call.caller == Caller::Anonymous && open_to_all(app, service, &operation, &call, &input);
+            if open { malformed } else { Some(error) }
         }
     };
     if let Some(error) = failure {
         let recorded = refuse(app, service, &operation, &call, error.clone()).await;
-        return (protocol, namespace, Err(recorded.err().unwrap_or(error)));
+        return (protocol, namespace, Err(query_compatible(service, recorded.err().unwrap_or(error))));
     }
     let result = if protocol == Protocol::RestJson && operation == "PutAuditEvents" {
         let (channel, external) = channel_of(head);
@@ -161,9 +178,13 @@ async fn api(
             .await
             .map(Output::Raw)
     } else {
-        run(app, service, &operation, call, input).await.map(|output| match (protocol, service.namespace) {
-            (Protocol::Query, Some(namespace)) => Output::Query { action: operation, namespace, output },
-            _ => Output::Json(output),
+        run(app, service, &operation, call, input).await.map_err(|error| query_compatible(service, error)).map(|output| {
+            match (protocol, service.namespace) {
+                (Protocol::Query, Some(namespace)) => {
+                    Output::Query { action: operation, namespace, flat: flattened(service), output }
+                }
+                _ => Output::Json(output),
+            }
         })
     };
     (protocol, namespace, result)
@@ -200,6 +221,7 @@ pub fn call_of(server: &Server, peer: SocketAddr, head: &http::request::Parts, d
         request_id,
         now: server.app.intake.now(),
         tls: None,
+        client: None,
     }
 }
 
@@ -258,11 +280,11 @@ pub fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
         Output::Raw(body) => {
             Encoded { body, ..opentrail_wire::encode_json(protocol, &Value::Object(serde_json::Map::new()), request_id) }
         }
-        Output::Query { action, namespace, output } => Encoded {
+        Output::Query { action, namespace, flat, output } => Encoded {
             status: 200,
             content_type: "text/xml",
             headers: vec![("x-amzn-requestid", request_id.to_owned())],
-            body: opentrail_wire::encode_query(&action, namespace, &output, request_id),
+            body: opentrail_wire::encode_flattened(&action, namespace, &output, request_id, flat),
         },
     }
 }

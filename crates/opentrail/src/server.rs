@@ -12,10 +12,13 @@ use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats,
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_import::Importer;
+use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::signin::SignInThrottle;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
-use opentrail_storage::{EmbeddedLogBuckets, EmbeddedStore, LogBuckets, RemoteConfig, RemoteLogBuckets};
+use opentrail_storage::{
+    EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
+};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -61,8 +64,11 @@ pub struct Running {
     log: EventLog,
     stop_accepting: watch::Sender<bool>,
     stop_history: watch::Sender<bool>,
+    stop_lifecycle: watch::Sender<bool>,
+    lifecycle: tokio::task::JoinHandle<()>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
+    sweeping: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
     _lock: File,
@@ -97,6 +103,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_history, stopping_history) = watch::channel(false);
     let history_thread = spawn_history(log.clone(), sink, stopping_history)?;
 
+    let queues = Queues::open(catalog.clone(), intake.clone()).context("cannot open the queues")?;
+    let sweeping = tokio::spawn({
+        let queues = queues.clone();
+        async move { queues.sweep_until_closed().await }
+    });
     let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
@@ -115,6 +126,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
         sign_in_throttle: SignInThrottle::default(),
+        queues: queues.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
@@ -141,6 +153,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     let (stop_accepting, stopping) = watch::channel(false);
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, stopping));
+    let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
+    let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
+    let worker = LifecycleWorker::new(server.app.store.clone(), intake.clone(), worker_config);
+    let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     Ok(Running {
         address,
@@ -149,8 +165,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         log,
         stop_accepting,
         stop_history,
+        stop_lifecycle,
+        lifecycle,
         accepting,
         housekeeping,
+        sweeping,
         history: history_thread,
         _lock: lock,
     })
@@ -172,10 +191,18 @@ impl Running {
     /// Stops listening, finishes what was accepted, delivers what is buffered.
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
+        self.server.app.queues.close();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener failed");
         }
         self.housekeeping.abort();
+        self.stop_lifecycle.send_replace(true);
+        if let Err(error) = self.lifecycle.await {
+            tracing::error!(%error, "the lifecycle worker failed");
+        }
+        if let Err(error) = self.sweeping.await {
+            tracing::error!(%error, "the queues' sweeper failed");
+        }
         if !self.server.delivery.flush(DELIVERY_PATIENCE).await {
             tracing::warn!("some log files could not be delivered in time; they follow after the next start");
         }

@@ -2,8 +2,9 @@
 
 use super::auth::{bad_token, catalog_fault, unknown_key};
 use super::exchange::{Exchange, Signing, decode};
+use super::object_access::{self, ASKED_BY_HANDLERS};
 use super::operation::{Scope, recorded_name};
-use super::{S3Context, fault, refusal};
+use super::{S3Context, fault, public_access, refusal};
 use crate::app::AuthMode;
 use crate::authorisation::{Question, Standing};
 use crate::call::{Call, Caller};
@@ -66,10 +67,14 @@ fn authorise(exchange: &Exchange) -> S3Result<()> {
     let operation = exchange.operation();
     let bucket = exchange.stored_bucket();
     let creates = exchange.name() == "CreateBucket";
-    // Whether the keys of DeleteObjects may be deleted shows when its body is read.
-    if exchange.name() != "DeleteObjects" {
-        let existing = bucket.as_deref().filter(|_| !creates);
-        permit(exchange, operation.action, existing, &resource(exchange))?;
+    let existing = bucket.as_deref().filter(|_| !creates);
+    if existing.is_none() || !ASKED_BY_HANDLERS.contains(&exchange.name().as_str()) {
+        for action in [object_access::action(exchange)].into_iter().chain(object_access::further_actions(exchange)) {
+            match operation.scope {
+                Scope::Object => object_access::permit_on_object(exchange, action, &object_access::of_headers(exchange))?,
+                _ => permit(exchange, action, existing, &resource(exchange))?,
+            }
+        }
     }
     let Some(name) = &exchange.bucket else { return Ok(()) };
     if creates {
@@ -94,7 +99,8 @@ fn authorise_source(exchange: &Exchange) -> S3Result<()> {
         return Err(fault::invalid_argument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey"));
     };
     let bucket = exchange.context.store.bucket(name).map_err(fault::of_store)?;
-    permit(exchange, "s3:GetObject", bucket.as_deref(), &format!("arn:aws:s3:::{name}/{key}"))?;
+    let action = if source.contains("?versionId=") { "s3:GetObjectVersion" } else { "s3:GetObject" };
+    permit(exchange, action, bucket.as_deref(), &format!("arn:aws:s3:::{name}/{key}"))?;
     let bucket = bucket.ok_or_else(fault::no_such_bucket)?;
     match exchange.header("x-amz-source-expected-bucket-owner") {
         Some(owner) if owner != bucket.account => Err(fault::access_denied()),
@@ -110,11 +116,22 @@ fn resource(exchange: &Exchange) -> String {
     }
 }
 
+/// A condition key and its values, beyond those that every call has.
+pub type Extra = (String, Vec<String>);
+
 /// Whether the caller may do this to that.
 ///
 /// # Errors
 /// `AccessDenied`, in S3's words.
 pub fn permit(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, resource: &str) -> S3Result<()> {
+    permit_with(exchange, action, bucket, resource, &[])
+}
+
+/// [`permit`], with more to put conditions on.
+///
+/// # Errors
+/// As [`permit`].
+pub fn permit_with(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, resource: &str, extra: &[Extra]) -> S3Result<()> {
     let call = exchange.call_now();
     let owns = |bucket: &Bucket| call.caller.account() == Some(bucket.account.as_str());
     let is_root = matches!(call.caller, Caller::Root { .. });
@@ -122,9 +139,13 @@ pub fn permit(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, resour
         return Ok(());
     }
     let standing = Standing::of(&exchange.context.catalog, &call.caller).map_err(|error| catalog_fault(&error))?;
-    let policy = bucket.and_then(|bucket| bucket.policy.as_deref());
+    let policy = bucket.filter(|bucket| owns(bucket) || !public_access::is_restricted(&exchange.context.catalog, bucket));
+    let policy = policy.and_then(|bucket| bucket.policy.as_deref());
     let policy = policy.and_then(|text| PolicyDocument::parse(text, PolicyKind::Resource).ok());
-    let context = context(exchange, standing.context(call.policy_context()), bucket);
+    let mut context = context(exchange, standing.context(call.policy_context()), bucket);
+    for (key, values) in extra {
+        context = context.with_all(key, values.iter().cloned());
+    }
     let principal = call.caller.principal();
     let resource_account = bucket.map_or(call.account.as_str(), |bucket| bucket.account.as_str());
     let question = Question { action, resource, resource_account, resource_policy: policy.as_ref(), context: &context };

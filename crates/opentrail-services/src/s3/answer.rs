@@ -172,6 +172,10 @@ fn details(exchange: &Exchange, code: &str) -> Vec<(&'static str, String)> {
         | "NoSuchBucketPolicy"
         | "NoSuchTagSet" => vec![("BucketName", bucket())],
         "NoSuchKey" => vec![("Key", exchange.key.clone().unwrap_or_default())],
+        "NoSuchVersion" => vec![
+            ("Key", exchange.key.clone().unwrap_or_default()),
+            ("VersionId", exchange.parameter("versionId").unwrap_or("").to_owned()),
+        ],
         "NoSuchUpload" => vec![("UploadId", exchange.parameter("uploadId").unwrap_or("").to_owned())],
         "MethodNotAllowed" => vec![("Method", exchange.method.to_string()), ("ResourceType", "OBJECT".into())],
         "PreconditionFailed" => vec![("Condition", failed_condition(exchange))],

@@ -3,13 +3,13 @@
 use super::S3Context;
 use super::exchange::Exchange;
 use super::fault;
+use super::refusal::foreign_acl;
 use crate::call::Caller;
 use opentrail_model::names::is_bucket_name;
-use opentrail_storage::{Bucket, Staged};
+use opentrail_storage::{Bucket, ObjectLockSettings, ObjectOwnership as Ownership, Staged, Versioning};
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 const DEFAULT_REGION: &str = "us-east-1";
@@ -46,8 +46,16 @@ pub async fn create(context: &S3Context, req: S3Request<CreateBucketInput>) -> S
         return Err(s3_error!(TooManyBuckets, "You have attempted to create more buckets than allowed"));
     }
     let region = constraint.unwrap_or_else(|| call.region.clone());
-    let bucket =
-        Bucket { name: name.clone(), account, region, created_ms: exchange.now_ms(), policy: None, tags: BTreeMap::new() };
+    let mut bucket = Bucket::new(name.clone(), account, region, exchange.now_ms());
+    if req.input.object_lock_enabled_for_bucket.unwrap_or(false) {
+        bucket.settings.versioning = Versioning::Enabled;
+        bucket.settings.object_lock = Some(ObjectLockSettings::default());
+    }
+    if let Some(wanted) = &req.input.object_ownership {
+        let ownership = Ownership::parse(wanted.as_str());
+        bucket.settings.ownership =
+            Some(ownership.ok_or_else(|| fault::invalid_argument("Invalid x-amz-object-ownership header"))?);
+    }
     let mut staged = Staged::default();
     staged.changes.put(&bucket);
     exchange.set_bucket(bucket);
@@ -197,7 +205,7 @@ pub async fn put_acl(req: S3Request<PutBucketAclInput>) -> S3Result<S3Response<P
     let exchange = Exchange::of(&req.extensions)?;
     let bucket = existing(&exchange)?;
     if let Some(policy) = &req.input.access_control_policy {
-        refuse_foreign_grants(policy, &bucket.account)?;
+        refuse_foreign_grants(&exchange, policy, &bucket.account)?;
     } else if req.input.acl.is_none() {
         return Err(S3Error::with_message(S3ErrorCode::MissingSecurityHeader, "Your request was missing a required header"));
     }
@@ -205,13 +213,15 @@ pub async fn put_acl(req: S3Request<PutBucketAclInput>) -> S3Result<S3Response<P
     Ok(S3Response::new(PutBucketAclOutput {}))
 }
 
-fn refuse_foreign_grants(policy: &AccessControlPolicy, account: &str) -> S3Result<()> {
+fn refuse_foreign_grants(exchange: &Exchange, policy: &AccessControlPolicy, account: &str) -> S3Result<()> {
     let id = canonical_id(account);
     let is_owners = |grant: &Grant| grant.grantee.as_ref().is_some_and(|grantee| grantee.id.as_deref() == Some(id.as_str()));
     if policy.grants.iter().flatten().all(is_owners) {
         return Ok(());
     }
-    Err(s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs"))
+    let groups = policy.grants.iter().flatten().filter_map(|grant| grant.grantee.as_ref()?.uri.as_deref());
+    let is_public = groups.into_iter().any(|uri| uri.ends_with("/AllUsers") || uri.ends_with("/AuthenticatedUsers"));
+    Err(foreign_acl(exchange, is_public))
 }
 
 /// Who is calling, as the initiator of an upload.

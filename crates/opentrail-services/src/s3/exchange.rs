@@ -8,7 +8,7 @@ use crate::temporary::TemporaryCredentials;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request};
 use opentrail_eventlog::LogErrorKind;
-use opentrail_storage::{Bucket, Staged};
+use opentrail_storage::{Bucket, Cause, Staged};
 use s3s::{Body, S3Result};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -193,12 +193,32 @@ impl Exchange {
         i64::try_from(self.call.now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
     }
 
+    /// Who changes something, as event notifications tell it.
+    pub fn cause(&self) -> Cause {
+        let call = self.call_now();
+        let principal_id = match &call.caller {
+            Caller::User { user_id, .. } => format!("AWS:{user_id}"),
+            Caller::Root { account, .. } => account.clone(),
+            other => other.arn(),
+        };
+        Cause {
+            at: call.now,
+            principal_id,
+            source_ip: call.source_ip,
+            host_id: super::answer::host_id(&call.request_id),
+            request_id: call.request_id,
+        }
+    }
+
     /// Makes what a call changes durable together with its event. `new_blobs` are removed if the log refuses.
     ///
     /// # Errors
     /// What to tell the caller; nothing was changed then.
-    pub async fn commit(&self, staged: Staged, new_blobs: &[String], response_elements: Value) -> S3Result<()> {
+    pub async fn commit(&self, mut staged: Staged, new_blobs: &[String], response_elements: Value) -> S3Result<()> {
         let events = record::success(self, response_elements);
+        if let Some(bucket) = self.stored_bucket() {
+            self.context.store.tell(&bucket, &mut staged, &self.cause());
+        }
         match self.context.intake.submit(events, staged.changes.encode()).await {
             Ok(_) => {
                 self.with(|state| state.recorded = true);

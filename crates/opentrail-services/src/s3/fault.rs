@@ -38,11 +38,16 @@ pub fn invalid_request(message: impl Into<String>) -> S3Error {
     S3Error::with_message(S3ErrorCode::InvalidRequest, message.into())
 }
 
+pub fn malformed_xml() -> S3Error {
+    s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+}
+
 /// What a caller is told when the store failed.
 pub fn of_store(error: StoreError) -> S3Error {
     match error {
         StoreError::NoSuchBucket => no_such_bucket(),
         StoreError::BucketNotEmpty => s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"),
+        StoreError::Held => s3_error!(AccessDenied, "Access Denied because object protected by object lock."),
         StoreError::NoSuchUpload => s3_error!(
             NoSuchUpload,
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."

@@ -67,14 +67,14 @@ fn contents(listing: &Listing, encoding: Encoding, owner: Option<&Owner>) -> Opt
         owner: owner.cloned(),
         restore_status: None,
         size: i64::try_from(object.size).ok(),
-        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
+        storage_class: Some(ObjectStorageClass::from_static(object.settings.storage_class.name())),
     };
     (!listing.objects.is_empty()).then(|| listing.objects.iter().map(entry).collect())
 }
 
-pub fn common_prefixes(listing: &Listing, encoding: Encoding) -> Option<Vec<CommonPrefix>> {
+pub fn common_prefixes(prefixes: &[String], encoding: Encoding) -> Option<Vec<CommonPrefix>> {
     let entry = |prefix: &String| CommonPrefix { prefix: Some(encoding.text(prefix)) };
-    (!listing.common_prefixes.is_empty()).then(|| listing.common_prefixes.iter().map(entry).collect())
+    (!prefixes.is_empty()).then(|| prefixes.iter().map(entry).collect())
 }
 
 /// Version 1 goes on behind a marker, which may be the common prefix that the last page ended with.
@@ -110,7 +110,7 @@ pub fn first(context: &S3Context, req: &S3Request<ListObjectsInput>) -> S3Result
         max_keys: i32::try_from(limit).ok(),
         is_truncated: Some(listing.next.is_some()),
         contents: contents(&listing, encoding, Some(&owner(&bucket.account))),
-        common_prefixes: common_prefixes(&listing, encoding),
+        common_prefixes: common_prefixes(&listing.common_prefixes, encoding),
         delimiter: encoding.texts(input.delimiter.as_ref()),
         next_marker: next.filter(|_| !delimiter.is_empty()),
         encoding_type: input.encoding_type.clone(),
@@ -160,7 +160,7 @@ pub fn second(context: &S3Context, req: &S3Request<ListObjectsV2Input>) -> S3Res
         is_truncated: Some(listing.next.is_some()),
         next_continuation_token: listing.next.as_ref().map(token),
         contents: contents(&listing, encoding, owner.as_ref()),
-        common_prefixes: common_prefixes(&listing, encoding),
+        common_prefixes: common_prefixes(&listing.common_prefixes, encoding),
         delimiter: encoding.texts(input.delimiter.as_ref()),
         encoding_type: input.encoding_type.clone(),
         start_after: encoding.texts(input.start_after.as_ref()),

@@ -12,8 +12,8 @@
 //! `s3s` knows HTTP, XML and signatures; everything that decides is here. Every call leaves exactly one event of its own
 //! (DeleteObjects one more per key), which is durable before the answer leaves; if it cannot be recorded the answer is 503.
 //!
-//! Does not promise: versions, encryption, object lock, tags of objects, ACLs other than the owner's. Requests for these are
-//! refused, never ignored.
+//! Does not promise: encryption with keys of one's own, ACLs other than the owner's, replication, access points. Requests for
+//! these are refused, never ignored.
 
 mod operation;
 
@@ -24,17 +24,32 @@ mod auth;
 mod chunked;
 
 mod access;
+mod mfa;
+mod object_access;
+mod public_access;
 mod refusal;
 
 mod handler;
 
 mod bucket;
+mod encryption;
+mod lifecycle;
+mod notification;
+mod policy;
+mod settings;
+mod versioning;
+
+mod attributes;
 mod copy;
+mod delete;
 mod listing;
 mod multipart;
 mod object;
-mod policy;
-mod settings;
+mod object_lock;
+mod object_settings;
+mod read;
+mod restore;
+mod tagging;
 mod upload;
 mod versions;
 

@@ -5,7 +5,7 @@ use super::bucket::{existing, initiator, owner, timestamp};
 use super::exchange::Exchange;
 use super::listing::{Encoding, limit};
 use super::object::{self, checksum_type, etag, set_checksum};
-use super::{copy, fault, upload};
+use super::{copy, fault, object_settings, upload};
 use opentrail_storage::{Blob, ChecksumAlgorithm as Algorithm, ChecksumType as StoredType, MAX_PARTS, RequestedPart, Upload};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -15,6 +15,7 @@ type Created = S3Result<S3Response<CreateMultipartUploadOutput>>;
 
 pub async fn create(context: &S3Context, req: S3Request<CreateMultipartUploadInput>) -> Created {
     let exchange = Exchange::of(&req.extensions)?;
+    let bucket = existing(&exchange)?;
     let input = req.input;
     let checksum = wanted_checksum(&input)?;
     let started = Upload {
@@ -25,6 +26,7 @@ pub async fn create(context: &S3Context, req: S3Request<CreateMultipartUploadInp
         initiator: initiator(&exchange.call_now().caller),
         headers: object::headers(&exchange, input.metadata.as_ref())?,
         checksum,
+        settings: object_settings::of_headers(&exchange, &bucket)?,
     };
     let lock = context.store.lock_object(&input.bucket, &input.key).await;
     let staged = context.store.stage_upload(&lock, &started).map_err(fault::of_store)?;
@@ -78,6 +80,7 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartInput>) -> S3Res
     let input = req.input;
     let number = part_number(input.part_number)?;
     let upload = context.store.upload(&input.bucket, &input.key, &input.upload_id).map_err(fault::of_store)?;
+    object_settings::require_digest(&exchange, &*existing(&exchange)?, &upload.settings)?;
     let also = upload.checksum.map(|(algorithm, _)| algorithm);
     let received = upload::receive(context, &exchange, input.body, req.trailing_headers, also).await?;
     store_part(context, &exchange, &upload, number, &received.blob).await?;
@@ -110,10 +113,7 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     let requested: Vec<RequestedPart> = parts.iter().map(|part| requested_part(part, algorithm)).collect::<S3Result<_>>()?;
     if requested.is_empty() {
-        return Err(s3_error!(
-            MalformedXML,
-            "The XML you provided was not well-formed or did not validate against our published schema"
-        ));
+        return Err(fault::malformed_xml());
     }
     let staged = context.store.stage_completion(&lock, &upload.id, &requested, exchange.now_ms());
     let (object, staged) = staged.map_err(fault::of_store)?;
@@ -123,14 +123,19 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
     check_whole(&exchange, &object)?;
     object::check_write(context, &object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let location = format!("http://{}/{}/{}", exchange.call.host.as_deref().unwrap_or("localhost"), object.bucket, object.key);
-    let elements =
+    let version_id = object::shown_version(&*existing(&exchange)?, &object);
+    let mut elements =
         json!({"location": location, "bucket": object.bucket, "key": object.key, "eTag": format!("\"{}\"", object.etag)});
+    if let Some(version) = &version_id {
+        elements["x-amz-version-id"] = version.as_str().into();
+    }
     exchange.commit(staged, &[], elements).await?;
     let mut output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         location: Some(location),
         e_tag: Some(etag(&object)),
+        version_id,
         ..CompleteMultipartUploadOutput::default()
     };
     if let Some(checksum) = object.checksum {
@@ -154,8 +159,6 @@ fn check_whole(exchange: &Exchange, object: &opentrail_storage::Object) -> S3Res
 }
 
 fn requested_part(part: &CompletedPart, algorithm: Option<Algorithm>) -> S3Result<RequestedPart> {
-    let malformed =
-        || s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
     let checksum = match algorithm {
         None => None,
         Some(Algorithm::Crc32) => part.checksum_crc32.clone(),
@@ -165,8 +168,8 @@ fn requested_part(part: &CompletedPart, algorithm: Option<Algorithm>) -> S3Resul
         Some(Algorithm::Sha256) => part.checksum_sha256.clone(),
     };
     Ok(RequestedPart {
-        number: part_number(part.part_number.ok_or_else(malformed)?)?,
-        etag: part.e_tag.as_ref().ok_or_else(malformed)?.value().to_owned(),
+        number: part_number(part.part_number.ok_or_else(fault::malformed_xml)?)?,
+        etag: part.e_tag.as_ref().ok_or_else(fault::malformed_xml)?.value().to_owned(),
         checksum,
     })
 }
@@ -224,7 +227,7 @@ pub fn parts(context: &S3Context, req: &S3Request<ListPartsInput>) -> S3Result<S
         part_number_marker: Some(marker),
         next_part_number_marker: next,
         parts: Some(parts.iter().map(entry).collect()),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class: Some(StorageClass::from_static(upload.settings.storage_class.name())),
         ..ListPartsOutput::default()
     }))
 }
@@ -269,7 +272,7 @@ pub fn uploads(
         initiator: Some(Initiator { display_name: None, id: Some(upload.initiator) }),
         key: Some(encoding.text(&upload.key)),
         owner: Some(owner(&bucket.account)),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class: Some(StorageClass::from_static(upload.settings.storage_class.name())),
         upload_id: Some(upload.id),
     };
     Ok(S3Response::new(ListMultipartUploadsOutput {

@@ -19,12 +19,16 @@ const RECORDED_HEADERS: &[&str] = &[
     "x-amz-copy-source-range",
     "x-amz-expected-bucket-owner",
     "x-amz-metadata-directive",
+    "x-amz-bypass-governance-retention",
+    "x-amz-object-lock-legal-hold",
     "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
     "x-amz-object-ownership",
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
     "x-amz-tagging",
+    "x-amz-tagging-directive",
     "x-amz-website-redirect-location",
 ];
 
@@ -55,18 +59,27 @@ fn event(exchange: &Exchange, response_elements: Value, error: Option<(String, S
 }
 
 /// The events of one key's deletion within DeleteObjects.
-pub fn deletion(exchange: &Exchange, key: &str, error: Option<(String, String)>) -> Vec<Event> {
+pub fn deletion(
+    exchange: &Exchange,
+    key: &str,
+    version: Option<&str>,
+    response_elements: Value,
+    error: Option<(String, String)>,
+) -> Vec<Event> {
     let mut parameters = Map::new();
     parameters.insert("bucketName".into(), exchange.bucket.clone().into());
     parameters.insert("Host".into(), exchange.call.host.clone().into());
     parameters.insert("key".into(), key.into());
+    if let Some(version) = version {
+        parameters.insert("versionId".into(), version.into());
+    }
     let facts = S3Facts {
         operation: "DeleteObject".into(),
         data: true,
         read_only: false,
         region: exchange.stored_bucket().map(|bucket| bucket.region.clone()),
         parameters: parameters.into(),
-        response_elements: Value::Null,
+        response_elements,
         additional_event_data: Some(additional(exchange, 0)),
         resources: resources(exchange, exchange.operation(), Some(key)),
         error,

@@ -2,11 +2,11 @@
 
 use super::exchange::Exchange;
 use super::fault;
+use opentrail_storage::ObjectOwnership;
 use s3s::{S3Result, s3_error};
 
 /// Parameters that ask for something of S3's that is not there.
 const REFUSED_PARAMETERS: &[(&str, &str)] = &[
-    ("versionId", "versions of objects"),
     ("renameObject", "renaming objects"),
     ("metadataConfiguration", "metadata tables"),
     ("abac", "attribute-based access control of buckets"),
@@ -19,13 +19,7 @@ const REFUSED_HEADERS: &[(&str, &str)] = &[
     ("x-amz-server-side-encryption-aws-kms-key-id", "encryption with KMS keys"),
     ("x-amz-server-side-encryption-context", "encryption with KMS keys"),
     ("x-amz-copy-source-server-side-encryption-customer-key", "encryption with customer keys"),
-    ("x-amz-object-lock-mode", "object lock"),
-    ("x-amz-object-lock-retain-until-date", "object lock"),
-    ("x-amz-object-lock-legal-hold", "object lock"),
-    ("x-amz-bypass-governance-retention", "object lock"),
-    ("x-amz-tagging", "tags of objects"),
     ("x-amz-website-redirect-location", "website redirects"),
-    ("x-amz-mfa", "multi-factor authentication"),
     ("x-amz-write-offset-bytes", "appending to objects"),
     ("x-amz-grant-full-control", "ACL grants"),
     ("x-amz-grant-read", "ACL grants"),
@@ -44,8 +38,7 @@ const OWNERS_ACLS: &[&str] = &["private", "bucket-owner-full-control", "bucket-o
 pub fn check(exchange: &Exchange) -> S3Result<()> {
     // Of bucket settings themselves, reading is answered truthfully and writing is not implemented.
     for (name, what) in REFUSED_PARAMETERS {
-        let is_null_version = *name == "versionId" && exchange.parameter(name) == Some("null");
-        if exchange.parameter(name).is_some() && !is_null_version {
+        if exchange.parameter(name).is_some() {
             return Err(fault::not_implemented(what));
         }
     }
@@ -54,22 +47,30 @@ pub fn check(exchange: &Exchange) -> S3Result<()> {
             return Err(fault::not_implemented(what));
         }
     }
-    if exchange.header("x-amz-bucket-object-lock-enabled").is_some_and(|value| !value.eq_ignore_ascii_case("false")) {
-        return Err(fault::not_implemented("object lock"));
-    }
-    if exchange.header("x-amz-object-ownership").is_some_and(|value| value != "BucketOwnerEnforced") {
-        return Err(fault::not_implemented("object ownership other than BucketOwnerEnforced"));
-    }
-    if exchange.header("x-amz-storage-class").is_some_and(|class| class != "STANDARD") {
-        return Err(s3_error!(InvalidStorageClass, "The storage class you specified is not valid"));
-    }
-    if exchange.header("x-amz-tagging-directive").is_some_and(|directive| directive != "COPY") {
-        return Err(fault::not_implemented("tags of objects"));
-    }
     match exchange.header("x-amz-acl") {
-        Some(acl) if !OWNERS_ACLS.contains(&acl) => {
-            Err(s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs"))
-        }
+        Some(acl) if !OWNERS_ACLS.contains(&acl) => Err(foreign_acl(exchange, acl.starts_with("public-"))),
         _ => Ok(()),
     }
+}
+
+/// Why an ACL is refused that would give rights to others.
+pub fn foreign_acl(exchange: &Exchange, is_public: bool) -> s3s::S3Error {
+    let bucket = exchange.stored_bucket().filter(|_| exchange.name() != "CreateBucket");
+    let asked = exchange.header("x-amz-object-ownership").and_then(ObjectOwnership::parse);
+    let ownership = bucket.as_ref().map_or(asked, |bucket| bucket.settings.ownership);
+    if bucket.is_none() && asked.is_none() {
+        return fault::custom(
+            "InvalidBucketAclWithObjectOwnership",
+            400,
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        );
+    }
+    if ownership.is_none_or(|ownership| ownership == ObjectOwnership::BucketOwnerEnforced) {
+        return s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs");
+    }
+    let block = bucket.map(|bucket| super::public_access::effective(&exchange.context.catalog, &bucket));
+    if is_public && block.is_some_and(|block| block.block_public_acls) {
+        return fault::access_denied();
+    }
+    fault::not_implemented("ACLs that give rights to others; use a bucket policy")
 }

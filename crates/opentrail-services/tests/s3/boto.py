@@ -53,10 +53,11 @@ refused(s3.get_bucket_website, "NoSuchWebsiteConfiguration", Bucket="first")
 refused(s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration", Bucket="first")
 refused(s3.get_bucket_replication, "ReplicationConfigurationNotFoundError", Bucket="first")
 refused(s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError", Bucket="first")
-refused(s3.get_bucket_ownership_controls, "OwnershipControlsNotFoundError", Bucket="first")
-refused(s3.get_public_access_block, "NoSuchPublicAccessBlockConfiguration", Bucket="first")
+assert s3.get_bucket_ownership_controls(Bucket="first")["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+assert all(s3.get_public_access_block(Bucket="first")["PublicAccessBlockConfiguration"].values())
 refused(s3.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", Bucket="first")
-refused(s3.put_bucket_versioning, "NotImplemented", Bucket="first", VersioningConfiguration={"Status": "Enabled"})
+refused(s3.put_bucket_encryption, "NotImplemented", Bucket="first", ServerSideEncryptionConfiguration={
+    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
 
 # Objects.
 put = s3.put_object(Bucket="first", Key="open/a", Body=b"0123456789", ContentType="text/plain", Metadata={"who": "me"},
@@ -86,13 +87,12 @@ for algorithm in ("CRC32", "SHA1", "SHA256"):
     assert s3.head_object(Bucket="first", Key="sum", ChecksumMode="ENABLED")["Checksum" + algorithm]
 refused(s3.put_object, "BadDigest", Bucket="first", Key="sum", Body=b"abc", ChecksumCRC32="AAAAAA==")
 refused(s3.put_object, "BadDigest", Bucket="first", Key="sum", Body=b"abc", ContentMD5="1B2M2Y8AsgTpgAmY7PhCfg==")
-for setting in ({"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms"}, {"Tagging": "a=b"},
-                {"ObjectLockMode": "GOVERNANCE"}, {"WebsiteRedirectLocation": "/x"}):
+for setting in ({"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms"}, {"WebsiteRedirectLocation": "/x"}):
     refused(s3.put_object, "NotImplemented", Bucket="first", Key="k", Body=b"", **setting)
-refused(s3.put_object, "InvalidStorageClass", Bucket="first", Key="k", Body=b"", StorageClass="GLACIER")
+refused(s3.put_object, "InvalidStorageClass", Bucket="first", Key="k", Body=b"", StorageClass="COLD")
 refused(s3.put_object, "AccessControlListNotSupported", Bucket="first", Key="k", Body=b"", ACL="public-read")
 s3.put_object(Bucket="first", Key="k", Body=b"", ACL="bucket-owner-full-control")
-refused(s3.get_object, "NotImplemented", Bucket="first", Key="k", VersionId="v1")
+refused(s3.get_object, "InvalidArgument", Bucket="first", Key="k", VersionId="v1")
 
 # Copies.
 s3.copy_object(Bucket="second", Key="copy ä", CopySource={"Bucket": "first", "Key": "open/a"})
@@ -154,6 +154,8 @@ refused(anonymous.get_object, "AccessDenied", Bucket="first", Key="open/a")
 policy = '''{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::first/open/*"},
  {"Effect":"Deny","Principal":"*","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::first/kept"}]}'''
+refused(s3.put_bucket_policy, "AccessDenied", Bucket="first", Policy=policy)
+s3.delete_public_access_block(Bucket="first")
 s3.put_bucket_policy(Bucket="first", Policy=policy)
 assert s3.get_bucket_policy(Bucket="first")["Policy"] == policy
 assert s3.get_bucket_policy_status(Bucket="first")["PolicyStatus"]["IsPublic"] is True
