@@ -1,6 +1,8 @@
 """An organisation and its trail: members see it and cannot change it; their files are delivered and proved."""
 
-import json
+import re
+import time
+from datetime import timedelta
 
 import pytest
 
@@ -8,10 +10,10 @@ from server import ACCOUNT, REGION, run_binary, wait_for
 from test_accounts import create_account
 from test_integrity import exported_keys
 from test_sts import document, refused, with_session
-from trail import keys, now, read_json, validate
-from datetime import timedelta
+from trail import keys, now, read_json
 
 BUCKET = "org-logs"
+ANY = re.compile(r".*\.json\.gz")
 
 
 def member_session(server, account):
@@ -53,13 +55,8 @@ def world(shared):
     return shared, organization, described["AccountId"]
 
 
-def files(server, account, kind):
-    return keys(server, BUCKET, ANY, f"AWSLogs/{server.organization}/{account}/{kind}/")
-
-
-import re  # noqa: E402
-
-ANY = re.compile(r".*\.json\.gz")
+def files(server, organization, account, kind):
+    return keys(server, BUCKET, ANY, f"AWSLogs/{organization}/{account}/{kind}/")
 
 
 def test_the_organization_as_audits_ask_for_it(world):
@@ -77,7 +74,6 @@ def test_the_organization_as_audits_ask_for_it(world):
 
 def test_an_organization_trail_from_beginning_to_end(world):
     server, organization, member = world
-    server.organization = organization
     cloudtrail, organizations = server.client("cloudtrail"), server.client("organizations")
     create = dict(Name="whole", S3BucketName=BUCKET, IsOrganizationTrail=True, IsMultiRegionTrail=False, EnableLogFileValidation=True)
     assert refused(cloudtrail.create_trail, **create) == "CloudTrailAccessNotEnabledException"
@@ -106,13 +102,12 @@ def test_an_organization_trail_from_beginning_to_end(world):
     with_session(server, credentials, "sts").get_caller_identity()
     server.client("sts", key=key).get_caller_identity()
     for account in (ACCOUNT, member, late):
-        found = wait_for(f"files of {account}", lambda account=account: files(server, account, "CloudTrail"), 30)
+        found = wait_for(f"files of {account}", lambda account=account: files(server, organization, account, "CloudTrail"), 30)
         records = [record for name in found for record in read_json(server, name, BUCKET)["Records"]]
         assert {record["recipientAccountId"] for record in records} == {account}
         wait_for(f"digests of {account}", lambda account=account: any(
-            read_json(server, name, BUCKET)["logFiles"] for name in files(server, account, "CloudTrail-Digest")), 30)
-    before = [name for name in files(server, late, "CloudTrail")]
-    calls = [record["eventName"] for name in before for record in read_json(server, name, BUCKET)["Records"]]
+            read_json(server, name, BUCKET)["logFiles"] for name in files(server, organization, account, "CloudTrail-Digest")), 30)
+    calls = [record["eventName"] for name in files(server, organization, late, "CloudTrail") for record in read_json(server, name, BUCKET)["Records"]]
     assert calls.count("GetCallerIdentity") <= 1, "what happened before it joined is not in the files"
 
     # Who leaves is not taken any more.
@@ -140,7 +135,6 @@ def test_an_organization_trail_from_beginning_to_end(world):
 
 def settled(server):
     """Until nothing more comes."""
-    import time
     last = None
     while True:
         there = keys(server, BUCKET, ANY, "AWSLogs/")

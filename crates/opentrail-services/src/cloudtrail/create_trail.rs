@@ -43,12 +43,12 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
     let whole = input.settings.is_organization_trail == Some(true);
-    // The keys below which the bucket has to take files depend on it; that there is no organization is told last.
-    let extended = if whole { organization::extend(app, call, &mut trail) } else { Ok(()) };
+    if whole {
+        organization::extend(app, call, &mut trail)?;
+    }
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
     input.settings.refuse_unsupported()?;
-    extended?;
 
     let lock = trails::lock(app, call, &trail.arn()).await;
     if whole {

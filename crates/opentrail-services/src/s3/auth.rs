@@ -1,6 +1,6 @@
 //! Who calls: what is checked before, by and instead of `s3s`.
 
-use super::exchange::{Exchange, Signing};
+use super::exchange::{Exchange, Signing, decode};
 use super::{S3Context, chunked, fault};
 use crate::app::AuthMode;
 use crate::call::Caller;
@@ -113,9 +113,27 @@ pub fn screen(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<B
             check_signed_headers(exchange, exchange.parameter("X-Amz-SignedHeaders"))?;
             check_expiry_bounds(exchange)?;
         }
-        Signing::None | Signing::V2Query => {}
+        Signing::V2Query => return token_as_header(request),
+        Signing::None => {}
     }
     Ok(request)
+}
+
+/// Version 2 signs the token of a presigned URL as if it were a header, so that is where `s3s` has to find it.
+fn token_as_header(request: Request<Body>) -> S3Result<Request<Body>> {
+    const NAME: &str = "x-amz-security-token";
+    let (mut parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let (tokens, others): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| pair.split_once('=').is_some_and(|(name, _)| name == NAME));
+    if let [token] = tokens[..] {
+        let value = decode(token.split_once('=').map_or("", |(_, value)| value), true);
+        let value = http::HeaderValue::try_from(value).map_err(|_| bad_token())?;
+        let target = format!("{}?{}", parts.uri.path(), others.join("&"));
+        parts.uri = with_target(&parts.uri, &target).ok_or_else(|| s3_error!(InvalidURI))?;
+        parts.headers.insert(NAME, value);
+    }
+    Ok(Request::from_parts(parts, body))
 }
 
 /// Opens the session token of a request that carries one.
@@ -124,7 +142,10 @@ fn open_session(exchange: &Exchange) -> S3Result<()> {
         .header("x-amz-security-token")
         .or_else(|| exchange.parameter("X-Amz-Security-Token"))
         .or_else(|| exchange.parameter("x-amz-security-token"));
-    let Some(token) = token else { return Ok(()) };
+    let Some(token) = token else {
+        // One that is no text is no token.
+        return if exchange.headers.contains_key("x-amz-security-token") { Err(bad_token()) } else { Ok(()) };
+    };
     let Caller::Unauthenticated { access_key: Some(access_key) } = exchange.call_now().caller else { return Err(bad_token()) };
     match TemporaryCredentials::open(&exchange.context.seal, &access_key, token, exchange.call.now) {
         Ok(session) => {

@@ -9,8 +9,15 @@ use opentrail_model::record::Resource;
 use serde_json::{Map, Value, json};
 
 /// Query parameters that are no parameters of the operation, or secret.
-const UNRECORDED_PARAMETERS: &[&str] =
-    &["x-id", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "Signature", "AWSAccessKeyId"];
+const UNRECORDED_PARAMETERS: &[&str] = &[
+    "x-id",
+    "X-Amz-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "x-amz-security-token",
+    "Signature",
+    "AWSAccessKeyId",
+];
 /// Headers that say something about the operation.
 const RECORDED_HEADERS: &[&str] = &[
     "x-amz-acl",
