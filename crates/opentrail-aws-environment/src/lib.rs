@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// Why the environment names nothing that can be used. The caller has to set it right.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvironmentError {
-    #[error("no credentials for s3://{bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_SHARED_CREDENTIALS_FILE")]
-    NoCredentials { bucket: String },
+    #[error("no credentials for {wanted}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_SHARED_CREDENTIALS_FILE")]
+    NoCredentials { wanted: String },
     #[error("reading credentials file {}", path.display())]
     CredentialsFile { path: PathBuf, source: std::io::Error },
 }
@@ -47,9 +47,19 @@ const OTHER_PROVIDERS: [&str; 3] =
     ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
 impl AwsSettings {
+    /// For a bucket: the endpoint is S3's.
     pub fn from_environment(bucket: &str) -> Result<Self, EnvironmentError> {
+        Self::of_service("S3", &format!("s3://{bucket}"))
+    }
+
+    /// For a service by its name in variables, such as `SQS`: `AWS_ENDPOINT_URL_SQS` before `AWS_ENDPOINT_URL`.
+    pub fn for_service(service: &str) -> Result<Self, EnvironmentError> {
+        Self::of_service(service, service)
+    }
+
+    fn of_service(service: &str, wanted: &str) -> Result<Self, EnvironmentError> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let mut settings = Self::from_variables(&variable);
+        let mut settings = Self::from_variables(service, &variable);
         let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
         if let Some(path) = shared_file(&variable, "AWS_CONFIG_FILE", ".aws/config") {
             settings.add_config(&read_shared(&path)?, &profile);
@@ -63,7 +73,7 @@ impl AwsSettings {
         // With an endpoint of one's own there is no instance metadata service to ask; asking would only hang.
         let other_provider = OTHER_PROVIDERS.iter().any(|name| variable(name).is_some());
         if settings.credentials.is_none() && settings.endpoint.is_some() && !other_provider {
-            return Err(EnvironmentError::NoCredentials { bucket: bucket.to_owned() });
+            return Err(EnvironmentError::NoCredentials { wanted: wanted.to_owned() });
         }
         Ok(settings)
     }
@@ -98,10 +108,10 @@ impl AwsSettings {
         self.endpoint = self.endpoint.take().or_else(|| fields.remove("endpoint_url"));
     }
 
-    fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+    fn from_variables(service: &str, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let credentials = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
         Self {
-            endpoint: variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL")),
+            endpoint: variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL")),
             region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")),
             credentials: credentials.map(|(access_key_id, secret_access_key)| Credentials {
                 access_key_id,
@@ -193,6 +203,6 @@ mod tests {
         let variables = [("AWS_ENDPOINT_URL", "http://a"), ("AWS_ENDPOINT_URL_S3", "http://b"), ("AWS_DEFAULT_REGION", "r")];
         let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let expect = AwsSettings { endpoint: Some("http://b".into()), region: Some("r".into()), credentials: None };
-        assert_eq!(AwsSettings::from_variables(&variable), expect);
+        assert_eq!(AwsSettings::from_variables("S3", &variable), expect);
     }
 }

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HistoryError {
     #[error("using the history's file {path} failed")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("the index of slice {slice} failed")]
-    Index { slice: String, source: tantivy::TantivyError },
-    #[error("the index of slice {slice} lacks what was written into it: {what}")]
-    Damaged { slice: String, what: &'static str },
+    #[error("writing a file of the history failed")]
+    Writing(#[source] std::io::Error),
+    #[error("compressing failed")]
+    Compressing(#[source] std::io::Error),
+    #[error("{what} in {file} is not as it was written")]
+    Damaged { file: String, what: &'static str },
     #[error("the search is too expensive: {advice}")]
     TooExpensive { advice: &'static str },
 }
@@ -19,7 +22,7 @@ pub enum HistoryError {
 pub enum HistoryErrorKind {
     /// Disk or memory: try again later, tell the operator if it lasts.
     Unavailable,
-    /// Restart: opening sets damaged slices aside.
+    /// The damaged part is set aside and filled from the log when the history goes on.
     Damaged,
     /// The question asks too much: narrow it.
     FixRequest,
@@ -28,25 +31,13 @@ pub enum HistoryErrorKind {
 impl HistoryError {
     pub fn kind(&self) -> HistoryErrorKind {
         match self {
-            Self::File { .. } => HistoryErrorKind::Unavailable,
-            Self::Index { source, .. } if is_damage(source) => HistoryErrorKind::Damaged,
-            Self::Index { .. } => HistoryErrorKind::Unavailable,
+            Self::File { .. } | Self::Writing(_) | Self::Compressing(_) => HistoryErrorKind::Unavailable,
             Self::Damaged { .. } => HistoryErrorKind::Damaged,
             Self::TooExpensive { .. } => HistoryErrorKind::FixRequest,
         }
     }
-}
 
-/// Whether an index is unreadable for good, rather than for want of disk, memory or permission.
-pub(crate) fn is_damage(error: &tantivy::TantivyError) -> bool {
-    use tantivy::TantivyError as E;
-    use tantivy::directory::error::OpenReadError;
-    matches!(
-        error,
-        E::DataCorruption(_)
-            | E::SchemaError(_)
-            | E::IncompatibleIndex(_)
-            | E::DeserializeError(_)
-            | E::OpenReadError(OpenReadError::FileDoesNotExist(_) | OpenReadError::IncompatibleIndex(_))
-    )
+    pub(crate) fn damaged(what: &'static str) -> Self {
+        Self::Damaged { file: "a segment".into(), what }
+    }
 }

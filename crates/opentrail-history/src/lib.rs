@@ -1,83 +1,97 @@
-//! The event history: the last 90 days of management and Insights events, searchable by one attribute, newest first.
+//! The event history: every field of every event, searchable; newest first, by day of the event.
 //!
 //! ```text
-//! event log ─Pump─▶ HistorySink ─document.rs─▶ slice of the event's UTC day (one tantivy index) ──commit──▶ cursor.json
-//!                                                   │ published at commit
-//! LookupEvents ──▶ History::lookup ──▶ slices, newest day first ──▶ segments ──▶ blocks, newest first ──▶ records
+//! event log ─Pump─▶ HistorySink ──▶ live part of the event's day ──full, or old──▶ segment files ──▶ merged
+//!                                        │ in memory, searchable at once             │ committed by manifest.json
+//! LookupEvents, searches ──▶ Plan ──▶ rows of each part, newest part first ◀─────────┘ ──▶ records
 //! ```
 //!
-//! Exactly once: the commit of a slice carries the log position up to which the slice is complete, in the same atomic
-//! write as its documents. Events that come again after a crash are skipped below that position. `cursor.json` is
-//! written after all slices are committed and is only ever behind them; it names the slices, and if one is missing the
-//! sink asks for everything again, which costs time and duplicates nothing.
+//! A record is taken apart once, into values with their paths. Each different value of a path is kept once, with the
+//! rows that have it, and is cut into words once: so all fields cost little more than a few. A live part and a segment
+//! answer the same questions (`part.rs`): which values of a path pass a test, and which rows have them. A query becomes
+//! a `Plan`; what the index cannot decide (of very long values only the beginning is in it) the record does, with the
+//! same `Matcher` that searches files.
 //!
-//! Every searchable fact is one term that also holds account, region and category, so a lookup walks exactly one
-//! posting list per segment (`document.rs`). Per 1,024 documents the segment's view knows the oldest and newest time,
-//! so that even a term that matches everything is read only where the newest answers can be (`segment.rs`).
+//! Exactly once: the manifest commits segments together with the log position below which everything is in them, and for
+//! each day its own. Live parts are not kept; after a restart they are made again from the log from that position on.
+//! So the log must not be trimmed beyond [`History::flushed`].
 //!
 //! Does not know: the log's files, HTTP, tokens, which attributes an operation allows, the clock (it goes by the times
 //! at which entries were written, and by what [`HistorySink::drop_expired`] is told).
 //!
-//! Does not promise: that lookups in different slices see the same commit; that expired events vanish to the second (a
-//! slice goes when its last second has expired); that entries the log trimmed before they were committed are found
-//! (see [`HistorySink::start_from`]).
+//! Does not promise: that pages see the same moment; that files of expired events vanish to the second (a day goes when
+//! its last second has expired, though what has expired is not shown before); that entries the log trimmed before they
+//! were in segments are found (see [`HistorySink::start_from`]).
 
-mod cursor_file;
-mod document;
+pub mod search;
+
+mod counting;
 mod error;
+mod history;
 mod lookup;
-mod merging;
-mod newest;
 mod resources;
-mod scan;
-mod search;
-mod segment;
 mod sink;
-mod slice;
-mod slices;
+
+mod columns;
+mod disk;
+mod evaluate;
+mod keeper;
+mod limits;
+mod live;
+mod manifest;
+mod part;
+mod plan;
+mod records;
+mod rows;
+mod state;
+mod visit;
+
+mod folding;
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests;
 
-pub use document::Attribute;
 pub use error::{HistoryError, HistoryErrorKind};
-pub use lookup::{Cursor, Found, History, Lookup};
+pub use history::History;
+pub use lookup::{Attribute, Cursor, Found, Lookup};
 pub use resources::lookup_resources;
 pub use search::{CountRow, Counts, FieldName, Histogram, Order, Page, Scope, Search};
 pub use sink::{HistorySink, Skipped};
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Settings of the event history.
 #[derive(Debug, Clone)]
 pub struct HistoryConfig {
-    /// Directory of the slices; created if absent. Deleting it makes the history start again from the log.
+    /// Directory of the segments; created if absent. Deleting it makes the history start again from the log.
     pub dir: PathBuf,
     /// How long events are kept after their time.
     pub retention: time::Duration,
-    /// Memory for events not yet committed, per open slice. At least [`MIN_WRITER_MEMORY_BYTES`] is used.
-    pub writer_memory_bytes: usize,
 }
 
-/// The least memory a writer works with.
-pub const MIN_WRITER_MEMORY_BYTES: usize = 15_000_000;
-
 impl HistoryConfig {
-    /// 90 days and the least writer memory.
+    /// 90 days.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, retention: time::Duration::days(90), writer_memory_bytes: MIN_WRITER_MEMORY_BYTES }
+        Self { dir, retention: time::Duration::days(90) }
     }
 }
 
 /// Opens or creates the history in `config.dir`: the one writer, and a handle for any number of readers.
 ///
-/// Damaged slices are renamed to `*.damaged`, and the sink's cursor goes back to 0 to fill them from the log.
+/// Damaged segments are renamed to `*.damaged`, and the sink's cursor goes back to fill them from the log.
 ///
 /// # Errors
 /// If the directory cannot be read or written.
 pub fn open(config: HistoryConfig) -> Result<(HistorySink, History), HistoryError> {
-    let (slices, cursor) = slices::Slices::open(&config.dir)?;
-    let slices = std::sync::Arc::new(slices);
-    let history = History::new(std::sync::Arc::clone(&slices));
-    Ok((HistorySink::new(config, slices, cursor), history))
+    let (manifest, segments) = manifest::open(&config.dir)?;
+    let state = Arc::new(state::State::default());
+    state.flushed.store(manifest.position, Ordering::Release);
+    state.end.store(manifest.position, Ordering::Release);
+    state.oldest_shown.store(i64::MIN, Ordering::Relaxed);
+    state.change(|parts| parts.segments = segments);
+    let keeper = keeper::Keeper::new(config.dir.clone(), Arc::clone(&state), manifest);
+    Ok((HistorySink::new(config, Arc::clone(&state), keeper), History::new(state)))
 }

@@ -1,20 +1,28 @@
-//! Lookups: the newest events that match, page by page.
+//! Lookups as LookupEvents makes them: by attributes, exactly, page by page.
 
-use crate::document::{self, Attribute};
 use crate::error::HistoryError;
-use crate::newest::{Newest, Window};
-use crate::slice::Slice;
-use crate::slices::Slices;
+use crate::history::History;
+use crate::limits::{LOOKUP_VALUE_BYTES, VALUE_BYTES};
+use crate::live::paths::Reserved;
+use crate::plan::{Place, Plan};
+use crate::resources::{self, lookup_resources};
+use crate::visit::{Question, window};
 use bytes::Bytes;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use tantivy::Term;
+use opentrail_model::facts::EventFacts;
+use serde_json::Value;
 use time::OffsetDateTime;
 
-/// Finds events. Cheap to clone; any number of threads may look up while the sink writes.
-#[derive(Clone)]
-pub struct History {
-    slices: Arc<Slices>,
+/// What LookupEvents can search by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attribute {
+    EventId,
+    EventName,
+    ReadOnly,
+    Username,
+    ResourceType,
+    ResourceName,
+    EventSource,
+    AccessKeyId,
 }
 
 /// A question to the history.
@@ -22,10 +30,10 @@ pub struct History {
 pub struct Lookup {
     pub account: String,
     pub region: String,
-    /// Insights events instead of management events.
-    pub insight: bool,
-    /// Exact, case-sensitive; all events if absent. A value over 8,000 bytes finds nothing.
-    pub attribute: Option<(Attribute, String)>,
+    /// Only events of this `eventCategory`.
+    pub category: Option<String>,
+    /// All of these; exact, case-sensitive. A value over 8,000 bytes finds nothing.
+    pub attributes: Vec<(Attribute, String)>,
     /// The first second wanted; fractions are cut off.
     pub start: Option<OffsetDateTime>,
     /// The last second wanted; fractions are cut off.
@@ -63,65 +71,89 @@ impl Found {
 }
 
 impl History {
-    pub(crate) fn new(slices: Arc<Slices>) -> Self {
-        Self { slices }
-    }
-
-    pub(crate) fn slices(&self) -> &Slices {
-        &self.slices
-    }
-
     /// The newest `limit` events that match, newest first.
     ///
     /// # Errors
-    /// If an index cannot be opened or read.
+    /// If a segment cannot be read.
     pub fn lookup(&self, q: &Lookup) -> Result<Vec<Found>, HistoryError> {
-        let window = Window {
-            start: q.start.map_or(i64::MIN, OffsetDateTime::unix_timestamp),
-            end: q.end.map_or(i64::MAX, OffsetDateTime::unix_timestamp),
-            after: q.after,
-        };
-        let (_, fields) = document::schema();
-        let attribute = q.attribute.as_ref().map(|(attribute, value)| (*attribute, value.as_str()));
-        let Some(term) = document::term(fields.key, &q.account, &q.region, q.insight, attribute) else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for slice in self.slices.newest_first() {
-            if found.len() >= q.limit {
-                break;
-            }
-            let (first, last) = slice.seconds();
-            if !window.overlaps(first, last) {
-                continue;
-            }
-            let wanted = q.limit - found.len();
-            match lookup_slice(&slice, &term, Newest::new(window, wanted), &mut found) {
-                Err(_) if slice.dropped.load(Ordering::Acquire) => {}
-                other => other?,
-            }
+        if q.attributes.iter().any(|(_, value)| value.len() > LOOKUP_VALUE_BYTES) {
+            return Ok(Vec::new());
         }
-        Ok(found)
-    }
-
-    /// The log position up to which everything is indexed.
-    pub fn end(&self) -> u64 {
-        self.slices.end()
-    }
-
-    /// How many events are indexed.
-    pub fn count(&self) -> u64 {
-        self.slices.newest_first().iter().map(|slice| slice.count()).sum()
+        let mut members: Vec<Plan> = q.attributes.iter().map(|(attribute, value)| of_attribute(*attribute, value)).collect();
+        members.extend(q.category.iter().map(|category| exact(Place::Reserved(Reserved::Category), category)));
+        members.push(exact(Place::Reserved(Reserved::Partition), &format!("{}/{}", q.account, q.region)));
+        let plan = Plan::and(members);
+        let decides = |record: &[u8]| decides(&q.attributes, record);
+        let seconds = |at: Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
+        let question =
+            Question { plan: &plan, window: window(self.state(), seconds(q.start), seconds(q.end)), decides: &decides };
+        self.newest(&question, q.after, q.limit)
     }
 }
 
-fn lookup_slice(slice: &Slice, term: &Term, mut newest: Newest, found: &mut Vec<Found>) -> Result<(), HistoryError> {
-    let view = slice.view()?;
-    for (ordinal, segment) in view.iter().enumerate() {
-        segment.search(term, ordinal, &mut newest).map_err(|error| slice.failed(error.into()))?;
+fn exact(place: Place, value: &str) -> Plan {
+    Plan::Exact(place, value.as_bytes().to_vec())
+}
+
+fn of_attribute(attribute: Attribute, value: &str) -> Plan {
+    let name = match attribute {
+        Attribute::EventId => "eventID",
+        Attribute::EventName => "eventName",
+        Attribute::EventSource => "eventSource",
+        Attribute::AccessKeyId => "userIdentity.accessKeyId",
+        Attribute::ReadOnly => "readOnly",
+        Attribute::Username => return exact(Place::Reserved(Reserved::Username), value),
+        Attribute::ResourceName => return Plan::Unsure(Box::new(named(value))),
+        Attribute::ResourceType => return Plan::Unsure(Box::new(typed(value))),
+    };
+    exact(Place::Named(name), value)
+}
+
+/// Events that have the name at one of the places that name resources.
+fn named(name: &str) -> Plan {
+    let places = resources::name_places();
+    let mut members: Vec<Plan> = places.map(|place| exact(Place::Named(place), name)).collect();
+    // Buckets given by ARN are known by name as well.
+    let arn = format!("arn:aws:s3:::{name}");
+    members.extend(resources::LISTED_NAMES.iter().map(|place| exact(Place::Named(place), &arn)));
+    Plan::Or(members)
+}
+
+/// Events that may have a resource of the type.
+fn typed(kind: &str) -> Plan {
+    let mut members: Vec<Plan> = resources::LISTED_TYPES.iter().map(|place| exact(Place::Named(place), kind)).collect();
+    for (service, place) in resources::places_of(kind) {
+        let present = Plan::Present(Place::Named(place));
+        members.push(match service {
+            "" => present,
+            service => Plan::And(vec![Plan::Begins(Place::Named("eventSource"), service.as_bytes().to_vec()), present]),
+        });
     }
-    for candidate in newest.into_sorted() {
-        let record = view[candidate.segment].record(candidate.doc, &slice.fields).map_err(|source| slice.failed(source))?;
-        let record = record.ok_or_else(|| HistoryError::Damaged { slice: slice.day.to_string(), what: "a stored record" })?;
-        found.push(Found { time: candidate.time, position: candidate.position, record });
+    // A resource listed without a type has that of its ARN.
+    if resources::is_kind_of_arns(kind) {
+        members.extend(resources::LISTED_NAMES.iter().map(|place| Plan::Present(Place::Named(place))));
     }
-    Ok(())
+    Plan::Or(members)
+}
+
+/// Whether a record has the resources asked for, and the values that are longer than those the index keeps whole.
+fn decides(attributes: &[(Attribute, String)], record: &[u8]) -> bool {
+    let value: Value = serde_json::from_slice(record).unwrap_or_default();
+    let resources = lookup_resources(&value);
+    attributes.iter().all(|(attribute, wanted)| {
+        let is = |found: &Value| wanted.len() <= VALUE_BYTES || found.as_str() == Some(wanted);
+        match attribute {
+            Attribute::ResourceName => resources.iter().any(|(_, name)| name == wanted),
+            Attribute::ResourceType => resources.iter().any(|(kind, _)| kind == wanted),
+            Attribute::EventId => is(&value["eventID"]),
+            Attribute::EventName => is(&value["eventName"]),
+            Attribute::EventSource => is(&value["eventSource"]),
+            Attribute::AccessKeyId => is(&value["userIdentity"]["accessKeyId"]),
+            Attribute::ReadOnly => true,
+            Attribute::Username => {
+                let facts = EventFacts::read(record).unwrap_or_default();
+                wanted.len() <= VALUE_BYTES || facts.username() == Some(wanted)
+            }
+        }
+    })
 }

@@ -11,39 +11,65 @@ const ROLE: &str = "AWS::IAM::Role";
 const TRAIL: &str = "AWS::CloudTrail::Trail";
 const KEY: &str = "AWS::KMS::Key";
 
-/// Request parameters that name a resource: service (empty for any), parameter, resource type.
+/// Request parameters that name a resource: service (empty for any), place, resource type.
 const PARAMETERS: &[(&str, &str, &str)] = &[
-    ("", "bucketName", BUCKET),
-    ("cloudtrail", "s3BucketName", BUCKET),
-    ("cloudtrail", "trailName", TRAIL),
-    ("cloudtrail", "eventDataStore", "AWS::CloudTrail::EventDataStore"),
-    ("cloudtrail", "channel", "AWS::CloudTrail::Channel"),
-    ("iam", "userName", "AWS::IAM::User"),
-    ("iam", "roleName", ROLE),
-    ("iam", "groupName", "AWS::IAM::Group"),
-    ("iam", "policyArn", "AWS::IAM::Policy"),
-    ("iam", "instanceProfileName", "AWS::IAM::InstanceProfile"),
-    ("iam", "accessKeyId", "AWS::IAM::AccessKey"),
-    ("", "roleArn", ROLE),
-    ("kms", "keyId", KEY),
-    ("", "kmsKeyId", KEY),
-    ("lambda", "functionName", "AWS::Lambda::Function"),
-    ("", "instanceId", INSTANCE),
-    ("", "instanceIds", INSTANCE),
-    ("ec2", "volumeId", "AWS::EC2::Volume"),
-    ("ec2", "snapshotId", "AWS::EC2::Snapshot"),
-    ("ec2", "imageId", "AWS::EC2::Ami"),
-    ("ec2", "groupId", "AWS::EC2::SecurityGroup"),
-    ("ec2", "vpcId", "AWS::EC2::VPC"),
-    ("ec2", "subnetId", "AWS::EC2::Subnet"),
-    ("dynamodb", "tableName", "AWS::DynamoDB::Table"),
-    ("rds", "dBInstanceIdentifier", "AWS::RDS::DBInstance"),
-    ("rds", "dBClusterIdentifier", "AWS::RDS::DBCluster"),
-    ("secretsmanager", "secretId", "AWS::SecretsManager::Secret"),
-    ("sns", "topicArn", "AWS::SNS::Topic"),
-    ("logs", "logGroupName", "AWS::Logs::LogGroup"),
-    ("cloudformation", "stackName", "AWS::CloudFormation::Stack"),
+    ("", "requestParameters.bucketName", BUCKET),
+    ("cloudtrail", "requestParameters.s3BucketName", BUCKET),
+    ("cloudtrail", "requestParameters.trailName", TRAIL),
+    ("cloudtrail", "requestParameters.eventDataStore", "AWS::CloudTrail::EventDataStore"),
+    ("cloudtrail", "requestParameters.channel", "AWS::CloudTrail::Channel"),
+    ("iam", "requestParameters.userName", "AWS::IAM::User"),
+    ("iam", "requestParameters.roleName", ROLE),
+    ("iam", "requestParameters.groupName", "AWS::IAM::Group"),
+    ("iam", "requestParameters.policyArn", "AWS::IAM::Policy"),
+    ("iam", "requestParameters.instanceProfileName", "AWS::IAM::InstanceProfile"),
+    ("iam", "requestParameters.accessKeyId", "AWS::IAM::AccessKey"),
+    ("", "requestParameters.roleArn", ROLE),
+    ("kms", "requestParameters.keyId", KEY),
+    ("", "requestParameters.kmsKeyId", KEY),
+    ("lambda", "requestParameters.functionName", "AWS::Lambda::Function"),
+    ("", "requestParameters.instanceId", INSTANCE),
+    ("", "requestParameters.instanceIds", INSTANCE),
+    ("ec2", "requestParameters.volumeId", "AWS::EC2::Volume"),
+    ("ec2", "requestParameters.snapshotId", "AWS::EC2::Snapshot"),
+    ("ec2", "requestParameters.imageId", "AWS::EC2::Ami"),
+    ("ec2", "requestParameters.groupId", "AWS::EC2::SecurityGroup"),
+    ("ec2", "requestParameters.vpcId", "AWS::EC2::VPC"),
+    ("ec2", "requestParameters.subnetId", "AWS::EC2::Subnet"),
+    ("dynamodb", "requestParameters.tableName", "AWS::DynamoDB::Table"),
+    ("rds", "requestParameters.dBInstanceIdentifier", "AWS::RDS::DBInstance"),
+    ("rds", "requestParameters.dBClusterIdentifier", "AWS::RDS::DBCluster"),
+    ("secretsmanager", "requestParameters.secretId", "AWS::SecretsManager::Secret"),
+    ("sns", "requestParameters.topicArn", "AWS::SNS::Topic"),
+    ("logs", "requestParameters.logGroupName", "AWS::Logs::LogGroup"),
+    ("cloudformation", "requestParameters.stackName", "AWS::CloudFormation::Stack"),
 ];
+
+const REQUEST: &str = "requestParameters.";
+
+/// Places outside of the parameters that name a resource: service, place, resource type.
+const OTHER_PLACES: &[(&str, &str, &str)] = &[
+    ("cloudtrail", "requestParameters.name", TRAIL),
+    ("", "requestParameters.instancesSet.items.instanceId", INSTANCE),
+    ("", "responseElements.instancesSet.items.instanceId", INSTANCE),
+    ("", "responseElements.trailARN", TRAIL),
+    ("", "responseElements.accessKey.accessKeyId", "AWS::IAM::AccessKey"),
+    ("", "responseElements.assumedRoleUser.arn", "AWS::STS::AssumedRole"),
+];
+
+/// Where the list of resources has names, and where types.
+pub(crate) const LISTED_NAMES: [&str; 4] = ["resources.ARN", "resources.arn", "resources.ARNPrefix", "resources.resourceName"];
+pub(crate) const LISTED_TYPES: [&str; 2] = ["resources.type", "resources.resourceType"];
+
+/// Every place at which a resource can be named, as records spell them.
+pub(crate) fn name_places() -> impl Iterator<Item = &'static str> {
+    LISTED_NAMES.into_iter().chain(PARAMETERS.iter().chain(OTHER_PLACES).map(|(_, place, _)| *place))
+}
+
+/// Services (empty for any) and places outside of the list that name resources of a type.
+pub(crate) fn places_of(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    PARAMETERS.iter().chain(OTHER_PLACES).filter(move |(_, _, of)| *of == kind).map(|(service, place, _)| (*service, *place))
+}
 
 /// Resources that LookupEvents answers for a record, as (type, name): from `resources`, from well-known request
 /// parameters and from what the response says was created. No pair comes twice.
@@ -94,7 +120,7 @@ impl RecordParts<'_> {
         let service = self.event_source.and_then(|source| source.split('.').next()).unwrap_or_default();
         for (of, parameter, kind) in PARAMETERS {
             if of.is_empty() || *of == service {
-                found.add_all(kind, &self.request[*parameter]);
+                found.add_all(kind, &self.request[parameter.trim_start_matches(REQUEST)]);
             }
         }
         if service == "cloudtrail" && !self.event_name.is_some_and(names_something_else) {
@@ -116,23 +142,33 @@ fn names_something_else(event_name: &str) -> bool {
     ["EventDataStore", "Channel", "Dashboard"].iter().any(|word| event_name.contains(word))
 }
 
+/// Types that ARNs tell: service, the word before the name, type.
+const ARN_TYPES: &[(&str, &str, &str)] = &[
+    ("iam", "role", ROLE),
+    ("iam", "user", "AWS::IAM::User"),
+    ("iam", "policy", "AWS::IAM::Policy"),
+    ("kms", "key", KEY),
+    ("lambda", "function", "AWS::Lambda::Function"),
+    ("secretsmanager", "secret", "AWS::SecretsManager::Secret"),
+    ("cloudtrail", "trail", TRAIL),
+];
+const OBJECT: &str = "AWS::S3::Object";
+
 /// The type of a resource that comes without one.
 fn kind_of_arn(arn: &str) -> Option<&'static str> {
     let mut parts = arn.splitn(6, ':');
     let service = parts.nth(2)?;
     let resource = parts.nth(2)?;
-    match (service, resource.split(['/', ':']).next()?) {
-        ("s3", _) if resource.contains('/') => Some("AWS::S3::Object"),
-        ("s3", _) => Some(BUCKET),
-        ("iam", "role") => Some(ROLE),
-        ("iam", "user") => Some("AWS::IAM::User"),
-        ("iam", "policy") => Some("AWS::IAM::Policy"),
-        ("kms", "key") => Some(KEY),
-        ("lambda", "function") => Some("AWS::Lambda::Function"),
-        ("secretsmanager", "secret") => Some("AWS::SecretsManager::Secret"),
-        ("cloudtrail", "trail") => Some(TRAIL),
-        _ => None,
+    if service == "s3" {
+        return Some(if resource.contains('/') { OBJECT } else { BUCKET });
     }
+    let word = resource.split(['/', ':']).next()?;
+    ARN_TYPES.iter().find(|(of, first, _)| *of == service && *first == word).map(|(_, _, kind)| *kind)
+}
+
+/// Whether a resource can have the type because of its ARN.
+pub(crate) fn is_kind_of_arns(kind: &str) -> bool {
+    kind == OBJECT || kind == BUCKET || ARN_TYPES.iter().any(|(_, _, known)| *known == kind)
 }
 
 #[derive(Default)]

@@ -1,29 +1,27 @@
-//! The sink: takes events from the log into their slices.
+//! The sink: takes events from the log into the live part of their day.
 //!
 //! ```text
-//! apply:  event ─▶ document ─▶ writer of its slice, if the slice is among the newest two written to
-//!                         └──▶ waiting, by slice, otherwise
-//! commit: waiting ─▶ each slice written and closed ▸ open writers committed ▸ cursor.json ▸ idle writers closed ▸ expired slices dropped
+//! apply:  event ─▶ live part of its day, searchable at once
+//!              └──▶ full, too much memory, too old ─▶ Keeper, in a thread: segment ▸ manifest ▸ merges
+//! commit: age ▸ expired days ▸ damaged segments
 //! ```
+//!
+//! A live part is in memory only: after a restart it is made again from the log, from the manifest's position on.
 
 use crate::HistoryConfig;
-use crate::document::{self, Fields, Reading};
 use crate::error::HistoryError;
-use crate::slice::SliceWriter;
-use crate::slices::Slices;
-use opentrail_eventlog::{LoggedEntry, Position, Sink};
+use crate::keeper::{Flush, Keeper};
+use crate::limits::{FLUSHED_BYTES, LIVE_BYTES, LIVE_MS, LIVE_ROWS};
+use crate::live::{Incoming, Live, time_of};
+use crate::manifest::{DayFiles, day_name};
+use crate::state::{LivePart, State};
+use opentrail_eventlog::{Event, LoggedEntry, Position, Sink};
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use tantivy::TantivyDocument;
 use time::{Date, OffsetDateTime};
-
-/// Most slices with an open writer; the day that ends and the day that begins.
-const MAX_OPEN_WRITERS: usize = 2;
-/// A writer is closed when the log has moved on by this much without an event for it.
-const IDLE_MS: u64 = 60_000;
-/// Most bytes of records that wait for a slice without a writer; then those slices are written early.
-const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
 
 /// Events that were not indexed, since the history was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,16 +32,27 @@ pub struct Skipped {
     pub expired: u64,
 }
 
-/// Writes the history. There is one; dropping it forgets what was not committed.
+/// A live part that takes events.
+struct Filling {
+    part: Arc<LivePart>,
+    /// As of its last event.
+    memory: usize,
+    /// What was in segments when it was begun.
+    stored: DayFiles,
+}
+
+type LogStart = Box<dyn Fn() -> Position + Send + Sync>;
+
+/// Writes the history. There is one; what it has not written to disk yet it takes from the log again.
 pub struct HistorySink {
     config: HistoryConfig,
-    slices: Arc<Slices>,
-    fields: Fields,
-    writers: BTreeMap<Date, SliceWriter>,
-    waiting: BTreeMap<Date, Vec<TantivyDocument>>,
-    waiting_bytes: usize,
-    compactions: BTreeMap<Date, JoinHandle<()>>,
-    /// Everything below is committed.
+    state: Arc<State>,
+    keeper: Arc<Keeper>,
+    live: BTreeMap<Date, Filling>,
+    /// Tells the first position the log still holds.
+    log_start: Option<LogStart>,
+    job: Option<JoinHandle<Result<(), HistoryError>>>,
+    /// Where reading goes on after an error.
     cursor: Position,
     /// Everything below was taken.
     applied: Position,
@@ -68,58 +77,63 @@ impl Sink for HistorySink {
             let written = at_ms(entry.written_ms);
             self.now = self.now.max(written);
             for (event, position) in entry.entry.events.iter().zip(entry.position..) {
-                if position < self.applied {
-                    continue;
+                if position >= self.applied {
+                    self.take(event, position, written, entry.written_ms)?;
+                    self.applied = position + 1;
                 }
-                match document::read(&self.fields, event, position, written) {
-                    Reading::Document { at, document } => {
-                        self.take(at.date(), position, entry.written_ms, document, event.record.len())?;
-                    }
-                    Reading::Broken => self.skipped.broken += 1,
-                }
-                self.applied = position + 1;
             }
             self.applied = self.applied.max(entry.end());
         }
+        self.state.end.store(self.applied, Ordering::Release);
         Ok(())
     }
 
     fn commit(&mut self, position: Position) -> Result<(), HistoryError> {
         self.applied = self.applied.max(position);
-        self.write_waiting()?;
-        let through = self.applied;
-        for writer in self.writers.values_mut() {
-            writer.commit(through)?;
+        self.cursor = self.applied;
+        self.state.end.store(self.applied, Ordering::Release);
+        self.finish_job(false)?;
+        let now_ms = u64::try_from(self.now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+        if self.keeper.has_suspects() {
+            // What follows is rollback, and reading the log again.
+            return Err(HistoryError::damaged("a segment, which is set aside:"));
         }
-        // A crash before this line repeats events that the slices then skip; after it, nothing comes again.
-        self.slices.save(position)?;
-        self.cursor = position;
-        self.close_idle_writers();
-        if self.slices.any_before(self.first_day()) {
-            self.drop_expired(self.now);
+        self.expire();
+        if self.live.values().any(|live| live.part.read().since_ms + LIVE_MS < now_ms) {
+            let all = self.live.keys().copied().collect();
+            self.flush(all)?;
         }
         Ok(())
     }
 
     fn rollback(&mut self) {
-        self.writers.clear();
-        self.waiting.clear();
-        self.waiting_bytes = 0;
+        if let Err(error) = self.finish_job(true) {
+            tracing::error!(%error, source = ?std::error::Error::source(&error), "writing segments of the history failed");
+        }
+        if let Err(error) = self.keeper.set_suspects_aside() {
+            tracing::error!(%error, "setting damaged segments of the history aside failed");
+        }
+        self.live.clear();
+        self.state.change(|parts| parts.live.clear());
+        self.cursor = self.keeper.manifest().position;
         self.applied = self.cursor;
+        if let Some(first) = self.log_start.as_ref().map(|first| first()) {
+            self.start_from(first);
+        }
+        self.state.end.store(self.cursor, Ordering::Release);
     }
 }
 
 impl HistorySink {
-    pub(crate) fn new(config: HistoryConfig, slices: Arc<Slices>, cursor: Position) -> Self {
-        let (_, fields) = document::schema();
+    pub(crate) fn new(config: HistoryConfig, state: Arc<State>, keeper: Keeper) -> Self {
+        let cursor = keeper.manifest().position;
         Self {
             config,
-            slices,
-            fields,
-            writers: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            waiting_bytes: 0,
-            compactions: BTreeMap::new(),
+            state,
+            keeper: Arc::new(keeper),
+            live: BTreeMap::new(),
+            log_start: None,
+            job: None,
             cursor,
             applied: cursor,
             now: OffsetDateTime::UNIX_EPOCH,
@@ -140,26 +154,36 @@ impl HistorySink {
         gap
     }
 
-    /// Drops the slices of which every event is older than the retention at `now`. Returns how many.
+    /// The same for the start and for whenever the log is read again: `first` tells the first position it holds.
+    pub fn start_from_log(&mut self, first: impl Fn() -> Position + Send + Sync + 'static) -> u64 {
+        let gap = self.start_from(first());
+        self.log_start = Some(Box::new(first));
+        gap
+    }
+
+    /// Drops the days of which every event is older than the retention at `now`. Returns how many.
     ///
     /// Commits do the same by the time their entries were written, so this is only needed where nothing is written.
     pub fn drop_expired(&mut self, now: OffsetDateTime) -> usize {
         self.now = self.now.max(now);
-        let first = self.first_day();
-        let kept = self.writers.split_off(&first);
-        drop(std::mem::replace(&mut self.writers, kept));
-        let kept = self.compactions.split_off(&first);
-        for (_, compaction) in std::mem::replace(&mut self.compactions, kept) {
-            join(compaction);
-        }
-        self.waiting = self.waiting.split_off(&first);
-        match self.slices.drop_before(first) {
-            Ok(dropped) => dropped,
-            Err(error) => {
-                tracing::error!(%error, "dropping expired history slices failed");
-                0
-            }
-        }
+        self.expire()
+    }
+
+    /// Writes everything to disk and waits for it.
+    ///
+    /// # Errors
+    /// If files cannot be written.
+    pub fn flush_all(&mut self) -> Result<(), HistoryError> {
+        let all = self.live.keys().copied().collect();
+        self.flush(all)?;
+        self.finish_job(true)
+    }
+
+    /// Writes one day to disk and waits for it.
+    #[cfg(test)]
+    pub(crate) fn flush_day(&mut self, day: Date) -> Result<(), HistoryError> {
+        self.flush(vec![day])?;
+        self.finish_job(true)
     }
 
     pub fn skipped(&self) -> Skipped {
@@ -171,113 +195,130 @@ impl HistorySink {
         self.now.checked_sub(self.config.retention).map_or(Date::MIN, OffsetDateTime::date)
     }
 
-    fn take(
-        &mut self,
-        day: Date,
-        position: Position,
-        written_ms: u64,
-        document: TantivyDocument,
-        bytes: usize,
-    ) -> Result<(), HistoryError> {
+    fn expire(&mut self) -> usize {
+        let oldest = self.now.checked_sub(self.config.retention).map_or(i64::MIN, OffsetDateTime::unix_timestamp);
+        self.state.oldest_shown.fetch_max(oldest, Ordering::Relaxed);
+        let first = self.first_day();
+        let kept = self.live.split_off(&first);
+        let expired = std::mem::replace(&mut self.live, kept);
+        if !expired.is_empty() {
+            self.state.change(|parts| parts.live.retain(|part| part.day >= first));
+        }
+        let in_memory = expired.keys().filter(|day| !self.keeper.manifest().days.contains_key(&day_name(**day))).count();
+        if !self.keeper.any_before(first) {
+            return in_memory;
+        }
+        match self.keeper.drop_before(first) {
+            Ok(dropped) => in_memory + dropped,
+            Err(error) => {
+                tracing::error!(%error, "dropping expired days of the history failed");
+                in_memory
+            }
+        }
+    }
+
+    fn take(&mut self, event: &Event, position: Position, written: OffsetDateTime, written_ms: u64) -> Result<(), HistoryError> {
+        let at = time_of(&event.record, written);
+        let day = at.date();
         if day < self.first_day() {
             self.skipped.expired += 1;
             return Ok(());
         }
-        if self.slices.get(day).is_some_and(|slice| position < slice.through()) {
+        if !self.live.contains_key(&day) && !self.begin(day, position, written_ms) {
             return Ok(());
         }
-        if !self.writers.contains_key(&day) && !self.waiting.contains_key(&day) {
-            self.make_room(day)?;
-            if self.writers.len() < MAX_OPEN_WRITERS {
-                let writer = self.open_writer(day)?;
-                self.writers.insert(day, writer);
-            }
-        }
-        if let Some(writer) = self.writers.get_mut(&day) {
-            writer.last_used_ms = written_ms;
-            return writer.add(document);
-        }
-        self.waiting.entry(day).or_default().push(document);
-        self.waiting_bytes += bytes;
-        if self.waiting_bytes > MAX_WAITING_BYTES {
-            self.applied = position + 1;
-            self.write_waiting()?;
-        }
-        Ok(())
-    }
-
-    /// Closes the oldest open writer if `day` is newer and needs its place.
-    fn make_room(&mut self, day: Date) -> Result<(), HistoryError> {
-        if self.writers.len() < MAX_OPEN_WRITERS || self.writers.keys().next().is_none_or(|oldest| *oldest > day) {
-            return Ok(());
-        }
-        if let Some((_, mut writer)) = self.writers.pop_first() {
-            writer.commit(self.applied)?;
-            self.compact(writer);
-        }
-        Ok(())
-    }
-
-    fn open_writer(&mut self, day: Date) -> Result<SliceWriter, HistoryError> {
-        if let Some(compaction) = self.compactions.remove(&day) {
-            join(compaction);
-        }
-        self.slices.get_or_create(day)?.writer(self.config.writer_memory_bytes.max(crate::MIN_WRITER_MEMORY_BYTES))
-    }
-
-    /// Writes and commits everything that waits, up to the position applied so far.
-    fn write_waiting(&mut self) -> Result<(), HistoryError> {
-        while let Some((day, documents)) = self.waiting.pop_first() {
-            let mut writer = self.open_writer(day)?;
-            for document in documents {
-                writer.add(document)?;
-            }
-            writer.commit(self.applied)?;
-            writer.close()?;
-        }
-        self.waiting_bytes = 0;
-        Ok(())
-    }
-
-    fn close_idle_writers(&mut self) {
-        let now_ms = u64::try_from(self.now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-        for (_, writer) in self.writers.extract_if(.., |_, writer| writer.last_used_ms + IDLE_MS < now_ms).collect::<Vec<_>>() {
-            self.compact(writer);
-        }
-        for (_, compaction) in self.compactions.extract_if(.., |_, compaction| compaction.is_finished()) {
-            join(compaction);
-        }
-    }
-
-    /// Closes a committed writer in the background. A failure leaves more segments than need be, and nothing else.
-    fn compact(&mut self, writer: SliceWriter) {
-        let day = writer.slice.day;
-        let run = move || {
-            if let Err(error) = writer.close_and_compact() {
-                tracing::warn!(slice = %day, %error, "merging a closed history slice failed");
-            }
+        let Some(filling) = self.live.get_mut(&day).filter(|filling| !filling.stored.has(position)) else { return Ok(()) };
+        let incoming = Incoming {
+            account: &event.account,
+            region: &event.region,
+            record: &event.record,
+            position,
+            time: at.unix_timestamp(),
         };
-        match std::thread::Builder::new().name("history-compact".into()).spawn(run) {
-            Ok(compaction) => {
-                self.compactions.insert(day, compaction);
-            }
-            Err(error) => tracing::warn!(slice = %day, %error, "closing a history slice without merging it"),
+        let mut live = filling.part.write();
+        if !live.add(&incoming)? {
+            self.skipped.broken += 1;
+        }
+        let rows = live.len();
+        filling.memory = live.memory();
+        drop(live);
+        let memory = || self.live.values().map(|filling| filling.memory).sum::<usize>();
+        if rows >= LIVE_ROWS || rows.is_multiple_of(64) && memory() > LIVE_BYTES {
+            self.applied = position + 1;
+            self.make_room(day, rows)?;
+        }
+        Ok(())
+    }
+
+    /// Begins the live part of a day, unless the event is in a segment already.
+    fn begin(&mut self, day: Date, position: Position, written_ms: u64) -> bool {
+        let stored = self.keeper.manifest().days.get(&day_name(day)).cloned().unwrap_or_default();
+        if stored.has(position) {
+            return false;
+        }
+        let seed = RandomState::new().build_hasher().finish();
+        let part = Arc::new(LivePart::new(day, Live::new(seed, written_ms)));
+        self.live.insert(day, Filling { part: Arc::clone(&part), memory: 0, stored });
+        self.state.change(|parts| parts.live.push(part));
+        true
+    }
+
+    /// Has the day's part written if it is full, or else the largest until much memory is free again.
+    fn make_room(&mut self, day: Date, rows: u32) -> Result<(), HistoryError> {
+        if rows >= LIVE_ROWS {
+            return self.flush(vec![day]);
+        }
+        let mut largest: Vec<(usize, Date)> = self.live.iter().map(|(day, filling)| (filling.memory, *day)).collect();
+        largest.sort_unstable();
+        let mut chosen = Vec::new();
+        let mut freed = 0;
+        while freed < FLUSHED_BYTES
+            && let Some((memory, day)) = largest.pop()
+        {
+            freed += memory;
+            chosen.push(day);
+        }
+        self.flush(chosen)
+    }
+
+    /// Hands live parts to the keeper, once it is done with what it has.
+    fn flush(&mut self, days: Vec<Date>) -> Result<(), HistoryError> {
+        self.finish_job(true)?;
+        let mut parts = Vec::new();
+        for day in days {
+            let Some(Filling { part, .. }) = self.live.remove(&day) else { continue };
+            part.write().blocks.finish_block().map_err(HistoryError::Compressing)?;
+            parts.push((part, self.applied));
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let left = self.live.values().filter_map(|filling| filling.part.read().positions.first().copied()).min();
+        let flush = Flush { parts, position: left.unwrap_or(self.applied).min(self.applied) };
+        let keeper = Arc::clone(&self.keeper);
+        let thread = std::thread::Builder::new().name("history-segments".into());
+        match thread.spawn(move || keeper.flush(&flush)) {
+            Ok(job) => self.job = Some(job),
+            Err(source) => return Err(HistoryError::Writing(source)),
+        }
+        Ok(())
+    }
+
+    /// Takes the result of the keeper's job, if there is one; waits for it if asked to.
+    fn finish_job(&mut self, wait: bool) -> Result<(), HistoryError> {
+        match self.job.take_if(|job| wait || job.is_finished()) {
+            None => Ok(()),
+            Some(job) => job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         }
     }
 }
 
 impl Drop for HistorySink {
-    /// Waits for compactions, so that the slices can be opened again.
+    /// Waits for the keeper, so that the directory can be opened again.
     fn drop(&mut self) {
-        for (_, compaction) in std::mem::take(&mut self.compactions) {
-            join(compaction);
+        if let Err(error) = self.finish_job(true) {
+            tracing::error!(%error, source = ?std::error::Error::source(&error), "writing segments of the history failed");
         }
-    }
-}
-
-fn join(compaction: JoinHandle<()>) {
-    if compaction.join().is_err() {
-        tracing::error!("the thread that merges a history slice panicked");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::ImportError;
 use crate::in_flight::InFlight;
 use crate::limits;
 use opentrail_eventlog::Intake;
-use opentrail_history::{Attribute, History, HistoryError, Lookup};
+use opentrail_history::{History, HistoryError};
 use opentrail_query::Query;
 use opentrail_query::matching::Prefilter;
 use opentrail_search::files::Reader;
@@ -99,19 +99,8 @@ impl Importer {
         account: &str,
         candidates: impl Iterator<Item = &'c Candidate>,
     ) -> Result<Vec<bool>, HistoryError> {
-        let held = |candidate: &Candidate| {
-            let lookup = Lookup {
-                account: account.to_owned(),
-                region: candidate.event.region.clone(),
-                insight: false,
-                attribute: Some((Attribute::EventId, candidate.identity.clone())),
-                start: Some(candidate.time),
-                end: Some(candidate.time),
-                limit: 1,
-                after: None,
-            };
-            self.history.lookup(&lookup).map(|found| !found.is_empty())
-        };
-        candidates.map(held).collect()
+        let ids: Vec<(Option<OffsetDateTime>, &str)> =
+            candidates.map(|candidate| (Some(candidate.time), candidate.identity.as_str())).collect();
+        self.history.contains_event_ids(account, &ids)
     }
 }

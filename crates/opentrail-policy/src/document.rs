@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     error::PolicyError,
+    evaluate::{Request, says},
     json::{Fields, Json},
     statement::Statement,
 };
@@ -81,6 +82,11 @@ impl PolicyDocument {
     /// The condition keys that the statements test, as written, in order and with repetitions.
     pub fn condition_keys(&self) -> impl Iterator<Item = &str> {
         self.statements.iter().flat_map(Statement::condition_keys)
+    }
+
+    /// What the policy by itself says to a request: `Some(false)` if a Deny covers it, else `Some(true)` if an Allow does.
+    pub fn says(&self, request: &Request<'_>) -> Option<bool> {
+        says(self, request)
     }
 
     /// Where the policy is attached.

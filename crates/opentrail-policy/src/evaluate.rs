@@ -53,11 +53,13 @@ enum Grant {
     PastSession,
 }
 
-/// Decides a request.
+/// Decides a request. Actions have no case, so from here on the action is in lower case.
 ///
 /// An explicit deny is final. Within an account an Allow by the caller's policies or by the resource's is enough;
 /// between accounts both have to allow. Boundary and session policy narrow the caller's own permissions.
 pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
+    let action = request.action.to_ascii_lowercase();
+    let request = &Request { action: &action, ..*request };
     if let Some(source) = explicit_deny(request, policies) {
         return Decision::Denied(Reason::ExplicitDeny(source));
     }
@@ -108,8 +110,7 @@ fn grant_of(facet: Facet) -> Grant {
 
 /// Whether the resource has to allow even a caller of its own account: KMS keys, and roles that are to be assumed.
 fn resource_decides(request: &Request<'_>, policies: &Policies<'_>) -> bool {
-    let is_kms = request.action.get(..4).is_some_and(|vendor| vendor.eq_ignore_ascii_case("kms:"));
-    assumes_a_role(request.action) || (is_kms && policies.resource.is_some())
+    assumes_a_role(request.action) || (request.action.starts_with("kms:") && policies.resource.is_some())
 }
 
 fn organization_allows(request: &Request<'_>, policies: &Policies<'_>) -> bool {
@@ -147,6 +148,19 @@ fn caller_shortfall(request: &Request<'_>, policies: &Policies<'_>, grant: Grant
 /// gives the caller nothing here.
 fn allows(document: &PolicyDocument, request: &Request<'_>) -> bool {
     covering(document, Effect::Allow, request).any(|statement| statement.principal == PrincipalClause::Attached)
+}
+
+/// What one policy says to a request, whatever the others do.
+pub(crate) fn says(document: &PolicyDocument, request: &Request<'_>) -> Option<bool> {
+    let action = request.action.to_ascii_lowercase();
+    let request = &Request { action: &action, ..*request };
+    if covering(document, Effect::Deny, request).any(|statement| statement.principal.denies(request.principal)) {
+        return Some(false);
+    }
+    let grants = |statement: &Statement| {
+        statement.principal == PrincipalClause::Attached || !statement.principal.grants(request.principal).is_empty()
+    };
+    covering(document, Effect::Allow, request).any(grants).then_some(true)
 }
 
 fn covering<'a>(document: &'a PolicyDocument, effect: Effect, request: &'a Request<'_>) -> impl Iterator<Item = &'a Statement> {

@@ -70,11 +70,15 @@ impl Pattern {
         if self.0 == [Token::AnyRun] {
             return true;
         }
-        let patterns: Vec<&[Token]> = self.0.splitn(ARN_PARTS, |token| *token == Token::Separator).collect();
-        let parts: Vec<&str> = arn.splitn(ARN_PARTS, ':').collect();
-        patterns.len() == ARN_PARTS
-            && parts.len() == ARN_PARTS
-            && patterns.iter().zip(&parts).all(|(pattern, part)| tokens_match(pattern, part))
+        let mut patterns = self.0.splitn(ARN_PARTS, |token| *token == Token::Separator);
+        let mut parts = arn.splitn(ARN_PARTS, ':');
+        for _ in 0..ARN_PARTS {
+            match (patterns.next(), parts.next()) {
+                (Some(pattern), Some(part)) if tokens_match(pattern, part) => {}
+                _ => return false,
+            }
+        }
+        true
     }
 }
 
@@ -98,7 +102,12 @@ impl ActionPattern {
 
     /// Whether `action` matches in any case.
     pub(crate) fn matches(&self, action: &str) -> bool {
-        self.pattern.matches(&action.to_ascii_lowercase())
+        self.matches_lower(&action.to_ascii_lowercase())
+    }
+
+    /// Whether an action matches that is in lower case already.
+    pub(crate) fn matches_lower(&self, action: &str) -> bool {
+        self.pattern.matches(action)
     }
 }
 

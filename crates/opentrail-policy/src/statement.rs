@@ -73,10 +73,11 @@ impl Statement {
         self.conditions.iter().map(Condition::key)
     }
 
-    /// Whether action, resource and conditions cover a request. The principal is a separate question.
+    /// Whether action, resource and conditions cover a request; the action is in lower case. The principal is a separate
+    /// question.
     pub(crate) fn covers(&self, action: &str, resource: &str, context: &RequestContext) -> bool {
         let names_resource = |template: &Template| template.pattern(context).is_some_and(|pattern| pattern.matches_arn(resource));
-        self.actions.selects(|pattern| pattern.matches(action))
+        self.actions.selects(|pattern| pattern.matches_lower(action))
             && self.resources.as_ref().is_none_or(|resources| resources.selects(names_resource))
             && self.conditions.iter().all(|condition| condition.holds(context))
     }

@@ -1,5 +1,7 @@
 //! Policy variables: text such as `home/${aws:username}/*` that is completed from the request.
 
+use std::borrow::Cow;
+
 use crate::{context::RequestContext, error::PolicyError, pattern::Pattern};
 
 /// A resource or condition value that may hold policy variables.
@@ -7,6 +9,8 @@ use crate::{context::RequestContext, error::PolicyError, pattern::Pattern};
 pub(crate) struct Template {
     source: String,
     segments: Vec<Segment>,
+    /// The pattern of a text without variables, made once.
+    fixed: Option<Pattern>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +35,14 @@ impl Template {
             rest = after;
         }
         segments.push(Segment::Written(rest.to_owned()));
-        Ok(Self { source: source.to_owned(), segments })
+        let fixed = (segments.len() == 1).then(|| Pattern::parse(source));
+        Ok(Self { source: source.to_owned(), segments, fixed })
     }
 
     /// Takes text as it is; policies of version 2008-10-17 have no variables.
     pub(crate) fn without_variables(source: &str) -> Self {
-        Self { source: source.to_owned(), segments: vec![Segment::Written(source.to_owned())] }
+        let segments = vec![Segment::Written(source.to_owned())];
+        Self { source: source.to_owned(), segments, fixed: Some(Pattern::parse(source)) }
     }
 
     /// The text as written.
@@ -66,7 +72,10 @@ impl Template {
 
     /// Completes the text for comparison with wildcards; `None` if a variable has no value. A wildcard in the value of
     /// a variable stands for itself, so a caller cannot widen a policy by choosing its name or tags.
-    pub(crate) fn pattern(&self, context: &RequestContext) -> Option<Pattern> {
+    pub(crate) fn pattern(&self, context: &RequestContext) -> Option<Cow<'_, Pattern>> {
+        if let Some(fixed) = &self.fixed {
+            return Some(Cow::Borrowed(fixed));
+        }
         let mut pattern = Pattern::default();
         for segment in &self.segments {
             match segment {
@@ -74,7 +83,7 @@ impl Template {
                 other => pattern.push_literal(other.value(context)?),
             }
         }
-        Some(pattern)
+        Some(Cow::Owned(pattern))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bucket_policy;
 mod conditions;
+mod decisions;
 mod documents;
 mod identity;
 mod patterns;

@@ -3,6 +3,7 @@
 use crate::cloudtrail::LookupLimiter;
 use crate::last_used::LastUsed;
 use crate::signin::SignInThrottle;
+use crate::sts::WebKeys;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub auth_mode: AuthMode,
     /// LookupEvents calls per second, account and region; `None` for no limit.
     pub lookup_rate: Option<f64>,
+    /// LookupEvents takes several attributes, all categories and the whole history.
+    pub extended_lookup: bool,
 }
 
 /// Handles to everything. One per process, shared.
@@ -51,6 +54,8 @@ pub struct App {
     pub queues: Queues,
     /// Seals session tokens and secrets at rest.
     pub seal: Arc<Seal>,
+    /// Keys of identity providers.
+    pub web_keys: Arc<dyn WebKeys>,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Slows down guessing of passwords.

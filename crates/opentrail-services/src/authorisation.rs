@@ -201,6 +201,19 @@ pub fn with_tags(context: RequestContext, prefix: &str, tags: &BTreeMap<String, 
     tags.iter().fold(context, |context, (key, value)| context.with(&format!("{prefix}/{key}"), value.as_str()))
 }
 
+/// Sets `aws:RequestTag/KEY` for each tag of a request's list `{Key, Value}`, and `aws:TagKeys` for these and for `removed`.
+pub fn with_request_tags<'a>(
+    context: RequestContext,
+    tags: &Value,
+    removed: impl IntoIterator<Item = &'a str>,
+) -> RequestContext {
+    let given = tags.as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |tag: &Value, member: &str| tag[member].as_str().unwrap_or_default().to_owned();
+    let tags: BTreeMap<String, String> = given.iter().map(|tag| (text(tag, "Key"), text(tag, "Value"))).collect();
+    let keys: Vec<String> = tags.keys().cloned().chain(removed.into_iter().map(Into::into)).collect();
+    with_tags(context.with_all("aws:TagKeys", keys), "aws:RequestTag", &tags)
+}
+
 /// The account in an ARN, if it names one.
 pub fn account_of_arn(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))

@@ -48,6 +48,9 @@ pub type ResourcePolicyOf = fn(&App, &Call, &Value) -> Result<Option<Arc<PolicyD
 /// Adds the condition keys of an operation, such as `aws:RequestTag/…` or `iam:PolicyARN`.
 pub type ConditionsOf = fn(&App, &Call, &Value, RequestContext) -> RequestContext;
 
+/// Proves who makes a call that is not signed, from its input.
+pub type Identify = fn(Arc<App>, Call, Value) -> BoxFuture<'static, Result<Call, Box<(Call, ApiError)>>>;
+
 /// One operation that is implemented.
 pub struct Operation {
     pub name: &'static str,
@@ -65,6 +68,8 @@ pub struct Operation {
     pub parameters: fn(&Value) -> Value,
     /// Whether policies are asked at all (GetCallerIdentity cannot be denied).
     pub authorised: bool,
+    /// For calls that carry another proof than a signature; a signature is not looked at then.
+    pub identify: Option<Identify>,
     pub handler: Handler,
 }
 
@@ -80,6 +85,7 @@ impl Operation {
             conditions: None,
             parameters: lower_cased,
             authorised: true,
+            identify: None,
             handler,
         }
     }

@@ -64,13 +64,22 @@ impl Bench {
 
     /// With a rate for LookupEvents.
     pub fn limited(lookup_rate: Option<f64>) -> Self {
+        Self::with_lookups(lookup_rate, false)
+    }
+
+    /// With a rate for LookupEvents, and whether it takes more than AWS's does.
+    pub fn with_lookups(lookup_rate: Option<f64>, extended_lookup: bool) -> Self {
         let dir = tempfile::tempdir().expect("temporary directory");
         let (catalog, applier) = Catalog::open(&dir.path().join("catalog.sqlite")).expect("catalog");
         let config = LogConfig { segment_bytes: 4 * 1024 * 1024, sync: false, ..LogConfig::default() };
         let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("event log");
         let clock = Arc::new(ManualClock::new(START));
         let intake = Intake::new(log, Arc::clone(&clock) as Arc<_>);
-        let (sink, history) = opentrail_history::open(HistoryConfig::new(dir.path().join("history"))).expect("history");
+        let (sink, history) = opentrail_history::open(HistoryConfig {
+            retention: time::Duration::days(400),
+            ..HistoryConfig::new(dir.path().join("history"))
+        })
+        .expect("history");
         let buckets = Arc::new(FakeBuckets::default());
         let seal = Arc::new(Seal::ephemeral());
         let app = App {
@@ -79,6 +88,7 @@ impl Bench {
                 regions: ["us-east-1", "eu-west-1", "eu-central-1"].map(Into::into).to_vec(),
                 auth_mode: AuthMode::Enforce,
                 lookup_rate,
+                extended_lookup,
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
@@ -90,6 +100,7 @@ impl Bench {
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             sign_in_throttle: SignInThrottle::default(),
+            web_keys: Arc::new(crate::sts::NoWebKeys),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
             last_used: LastUsed::default(),

@@ -30,7 +30,7 @@ impl KeyService {
     pub async fn fetch(&self, regions: &[String]) -> Result<KeySet, VerifyError> {
         let settings = AwsSettings::from_environment("")?;
         let Some(credentials) = settings.credentials else {
-            return Err(EnvironmentError::NoCredentials { bucket: "cloudtrail:ListPublicKeys".into() }.into());
+            return Err(EnvironmentError::NoCredentials { wanted: "cloudtrail:ListPublicKeys".into() }.into());
         };
         let credential = AwsCredential {
             key_id: credentials.access_key_id,

@@ -1,9 +1,11 @@
 //! `opentrail bench`: what things cost, beside a peer in the same run.
 
 mod append;
+mod authorise;
 mod calls;
 mod delivery;
 mod million;
+mod processing;
 mod verify;
 
 use anyhow::Context;
@@ -22,10 +24,12 @@ pub struct BenchArgs {
 #[derive(Subcommand)]
 enum BenchCommand {
     Intake(append::IntakeArgs),
+    Authorise(authorise::AuthoriseArgs),
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
     Verify(verify::VerifyArgs),
     Million(million::MillionArgs),
+    Processing(processing::ProcessingArgs),
 }
 
 /// Runs one benchmark.
@@ -35,10 +39,12 @@ enum BenchCommand {
 pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
     match args.command {
         BenchCommand::Intake(args) => tokio::task::spawn_blocking(move || append::run(&args)).await??,
+        BenchCommand::Authorise(args) => authorise::run(args).await?,
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
+        BenchCommand::Processing(args) => processing::run(args).await?,
     }
     Ok(0)
 }

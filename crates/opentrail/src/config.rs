@@ -6,6 +6,7 @@ pub use protection::{Passphrase, SealConfig, SealKms};
 
 use anyhow::{Context, bail};
 use opentrail_model::{arn, regions};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,12 +23,17 @@ pub struct Config {
     pub delivery_max_bytes: u64,
     pub digest_interval: Duration,
     pub history_retention: Duration,
+    /// As far as it is limited; see [`Config::effective_lookup_rate`].
     pub lookup_rate: Option<f64>,
+    pub lookup_rate_given: bool,
+    pub extended_lookup: bool,
     pub log_sync: bool,
     pub log_retention: Duration,
     pub lifecycle_interval: Duration,
     pub lifecycle_day: Duration,
     pub remote_s3: Option<RemoteS3>,
+    /// Where the keys of OpenID Connect issuers are, if not where the issuers say.
+    pub oidc_jwks: BTreeMap<String, String>,
     pub seal: SealConfig,
 }
 
@@ -53,11 +59,14 @@ impl Default for Config {
             digest_interval: Duration::from_secs(3600),
             history_retention: Duration::from_secs(90 * 86_400),
             lookup_rate: Some(2.0),
+            lookup_rate_given: false,
+            extended_lookup: false,
             log_sync: true,
             log_retention: Duration::from_secs(7 * 86_400),
             lifecycle_interval: Duration::from_secs(3600),
             lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
+            oidc_jwks: BTreeMap::new(),
             seal: SealConfig::default(),
         }
     }
@@ -147,8 +156,17 @@ const SETTINGS: &[Setting] = &[
     Setting {
         key: "history.lookup_rate",
         default: "2",
-        meaning: "LookupEvents calls per second, account and region; 0 for no limit",
+        meaning: "LookupEvents calls per second, account and region; 0 for no limit, which is the default with `history.extended_lookup`",
         set: set_lookup_rate,
+    },
+    Setting {
+        key: "history.extended_lookup",
+        default: "false",
+        meaning: "whether LookupEvents takes several attributes (all must fit), finds events of all categories unless `EventCategory` names one, and as far back as `history.retention`",
+        set: |c, v| {
+            c.extended_lookup = v.parse().context("expected true or false")?;
+            Ok(())
+        },
     },
     Setting {
         key: "log.sync",
@@ -185,6 +203,12 @@ const SETTINGS: &[Setting] = &[
             c.lifecycle_day = positive(v)?;
             Ok(())
         },
+    },
+    Setting {
+        key: "oidc.jwks",
+        default: "none",
+        meaning: "keys of OpenID Connect issuers, `ISSUER=FILE` or `ISSUER=URL`, as a list; others are asked where their keys are",
+        set: set_oidc_jwks,
     },
     Setting {
         key: "remote.s3.endpoint",
@@ -262,6 +286,18 @@ fn set_lookup_rate(config: &mut Config, value: &str) -> anyhow::Result<()> {
         bail!("expected a number of at least 0");
     }
     config.lookup_rate = (rate > 0.0).then_some(rate);
+    config.lookup_rate_given = true;
+    Ok(())
+}
+
+fn set_oidc_jwks(config: &mut Config, value: &str) -> anyhow::Result<()> {
+    for entry in value.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (issuer, source) = entry.split_once('=').context("expected ISSUER=FILE or ISSUER=URL")?;
+        if !issuer.starts_with("https://") || source.is_empty() {
+            bail!("expected an issuer that begins with https://, and a file or URL");
+        }
+        config.oidc_jwks.insert(issuer.to_owned(), source.to_owned());
+    }
     Ok(())
 }
 
@@ -327,6 +363,11 @@ impl Config {
             bail!("unknown setting {key}; did you mean {}?", nearest.map_or("", |setting| setting.key));
         };
         (setting.set)(self, value).with_context(|| format!("bad value {value:?} for {key}"))
+    }
+
+    /// LookupEvents calls per second, account and region; `None` for no limit.
+    pub fn effective_lookup_rate(&self) -> Option<f64> {
+        self.lookup_rate.filter(|_| self.lookup_rate_given || !self.extended_lookup)
     }
 
     /// The regions of the setting, and the one in which global services are recorded.

@@ -12,6 +12,7 @@ mod front;
 mod import_command;
 mod keys_command;
 mod metrics;
+mod process_command;
 mod root_key;
 mod seal_command;
 mod search_command;
@@ -19,6 +20,7 @@ mod server;
 mod sign_in;
 mod upload;
 mod verify_command;
+mod web_keys;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +49,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Verify(verify_command::VerifyArgs),
     Search(search_command::SearchArgs),
+    Process(process_command::ProcessArgs),
     Import(import_command::ImportArgs),
     /// Accounts of a running server.
     Account {
@@ -105,7 +108,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("OPENTRAIL_LOG").unwrap_or_else(|_| {
         let default = match &cli.command {
-            Command::Serve(_) => "info,s3s=off,tantivy=warn",
+            Command::Serve(_) => "info,s3s=off",
             _ => "error,s3s=off",
         };
         tracing_subscriber::EnvFilter::new(default)
@@ -135,6 +138,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Demo(args) => demo::run(args).await,
         Command::Verify(args) => verify_command::run(args).await,
         Command::Search(args) => search_command::run(args).await,
+        Command::Process(args) => process_command::run(args).await,
         Command::Import(args) => import_command::run(args).await,
         Command::Keys { command: KeysCommand::Export { endpoint } } => {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)

@@ -74,11 +74,11 @@ const CSV_FIELDS: [&str; 12] = [
 ];
 const PROBLEMS_SHOWN: usize = 20;
 
-fn parse_from(text: &str) -> Result<OffsetDateTime, String> {
+pub(crate) fn parse_from(text: &str) -> Result<OffsetDateTime, String> {
     period(text).map(|(start, _)| start)
 }
 
-fn parse_to(text: &str) -> Result<OffsetDateTime, String> {
+pub(crate) fn parse_to(text: &str) -> Result<OffsetDateTime, String> {
     period(text).map(|(_, end)| end)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::upload::Uploads;
+use crate::web_keys::ProviderKeys;
 use crate::{front, root_key};
 use anyhow::{Context, bail};
 use hyper::service::service_fn;
@@ -113,7 +114,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         account_id: config.account_id.clone(),
         regions: regions.clone(),
         auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
-        lookup_rate: config.lookup_rate,
+        lookup_rate: config.effective_lookup_rate(),
+        extended_lookup: config.extended_lookup,
     };
     let app = Arc::new(App {
         settings,
@@ -126,6 +128,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
         sign_in_throttle: SignInThrottle::default(),
+        web_keys: Arc::new(ProviderKeys::new(config.oidc_jwks.clone())?),
         queues: queues.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
@@ -256,7 +259,10 @@ fn spawn_history(
     mut sink: opentrail_history::HistorySink,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<()>> {
-    sink.start_from(log.first());
+    sink.start_from_log({
+        let log = log.clone();
+        move || log.first()
+    });
     let run = move || {
         if let Err(error) = run_pump(&log, &mut sink, HISTORY_COMMIT, &stop) {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "the event history stopped; events are recorded and delivered, new ones are not searchable");
@@ -334,6 +340,6 @@ fn trim_log(server: &Server, log_retention: Duration) -> anyhow::Result<usize> {
     let catalog = app.catalog.checkpoint()?;
     let delivered =
         app.catalog.list::<DeliveryState>("")?.iter().filter(|state| state.deleted.is_none()).map(|state| state.cursor).min();
-    let keep_from = catalog.min(app.history.end()).min(delivered.unwrap_or(u64::MAX));
+    let keep_from = catalog.min(app.history.flushed()).min(delivered.unwrap_or(u64::MAX));
     Ok(app.intake.log().trim(keep_from, log_retention)?)
 }

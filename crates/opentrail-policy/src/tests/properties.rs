@@ -3,7 +3,7 @@
 use proptest::{prelude::*, sample::select};
 
 use super::*;
-use crate::text_matches;
+use crate::{PolicyText, text_matches};
 
 /// The definition of a wildcard match, word for word; slow.
 fn naive_match(pattern: &[char], text: &[char]) -> bool {
@@ -133,5 +133,97 @@ proptest! {
         };
         let (before, after) = (decide_with_deny_in(4), decide_with_deny_in(target));
         prop_assert!(before.is_allowed() || !after.is_allowed(), "{before:?} became {after:?}");
+    }
+
+    #[test]
+    fn an_allow_more_never_denies_more(
+        caller in caller(),
+        owner in select(vec![HOME, AWAY]),
+        action in select(vec!["s3:GetObject", "s3:PutObject"]),
+        (identity, body) in (identity_policy(), body()),
+        on_resource in proptest::option::of(resource_policy()),
+        principal in principal_element(),
+        to_resource in any::<bool>(),
+    ) {
+        let context = RequestContext::new().with("aws:username", "alice");
+        let request =
+            Request { principal: &caller, action, resource: "arn:aws:s3:::logs/a/b", resource_account: owner, context: &context };
+        let with = |identity: &[String], on_resource: Option<&[String]>| {
+            let identity = parse(identity, PolicyKind::Identity);
+            let on_resource = on_resource.map(|statements| parse(statements, PolicyKind::Resource));
+            let policies = Policies { identity: &[&identity], resource: on_resource.as_ref(), ..Policies::default() };
+            decide(&request, &policies).is_allowed()
+        };
+        let before = with(&identity, on_resource.as_deref());
+        let grown = |statements: &[String], principal: Option<&str>| {
+            statements.iter().cloned().chain([statement("Allow", principal, &body)]).collect::<Vec<_>>()
+        };
+        // A key's policy apart, a resource policy where there was none takes nothing away either.
+        let after = if to_resource {
+            with(&identity, Some(&grown(on_resource.as_deref().unwrap_or_default(), Some(principal))))
+        } else {
+            with(&grown(&identity, None), on_resource.as_deref())
+        };
+        prop_assert!(!before || after);
+    }
+
+    #[test]
+    fn the_order_of_statements_and_policies_means_nothing(
+        caller in caller(),
+        action in select(vec!["s3:GetObject", "s3:PutObject"]),
+        (identity, on_resource) in (identity_policy(), resource_policy()),
+        (turn, split) in (0..4_usize, 0..4_usize),
+    ) {
+        let context = RequestContext::new().with("aws:username", "alice");
+        let request =
+            Request { principal: &caller, action, resource: "arn:aws:s3:::logs/a/b", resource_account: HOME, context: &context };
+        let with = |parts: &[&[String]], on_resource: &[String]| {
+            let identity: Vec<_> =
+                parts.iter().filter(|part| !part.is_empty()).map(|part| parse(part, PolicyKind::Identity)).collect();
+            let on_resource = parse(on_resource, PolicyKind::Resource);
+            let identity: Vec<_> = identity.iter().collect();
+            decide(&request, &Policies { identity: &identity, resource: Some(&on_resource), ..Policies::default() })
+        };
+        let (mut turned, mut turned_resource) = (identity.clone(), on_resource.clone());
+        turned.rotate_left(turn % identity.len());
+        turned_resource.rotate_left(turn % on_resource.len());
+        let (first, second) = turned.split_at(split.min(turned.len()));
+        prop_assert_eq!(with(&[&identity], &on_resource), with(&[second, first], &turned_resource));
+    }
+
+    #[test]
+    fn what_narrows_never_allows_more(
+        caller in caller(),
+        action in select(vec!["s3:GetObject", "s3:PutObject"]),
+        (identity, on_resource) in (identity_policy(), proptest::option::of(resource_policy())),
+        (narrowing, place) in (identity_policy(), 0..3_usize),
+    ) {
+        // A federated user may do nothing by itself before it has a session policy.
+        prop_assume!(!matches!(caller, Principal::FederatedUser { .. }));
+        let context = RequestContext::new().with("aws:username", "alice");
+        let request =
+            Request { principal: &caller, action, resource: "arn:aws:s3:::logs/a/b", resource_account: HOME, context: &context };
+        let identity = parse(&identity, PolicyKind::Identity);
+        let on_resource = on_resource.map(|statements| parse(&statements, PolicyKind::Resource));
+        let narrowing = parse(&narrowing, PolicyKind::Identity);
+        let plain = Policies { identity: &[&identity], resource: on_resource.as_ref(), ..Policies::default() };
+        let level: &[&PolicyDocument] = &[&narrowing];
+        let narrowed = match place {
+            0 => Policies { boundary: Some(&narrowing), ..plain },
+            1 => Policies { session: Some(level), ..plain },
+            _ => Policies { organization: &[level], ..plain },
+        };
+        prop_assert!(decide(&request, &plain).is_allowed() || !decide(&request, &narrowed).is_allowed());
+    }
+
+    #[test]
+    fn a_kept_text_comes_back_and_says_the_same(statements in identity_policy()) {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(", "));
+        let kept = PolicyText::from(text.as_str());
+        let stored = serde_json::to_string(&kept).expect("a text");
+        let again: PolicyText = serde_json::from_str(&stored).expect("a text");
+        prop_assert_eq!(again.as_str(), text.as_str());
+        prop_assert_eq!(again.document(PolicyKind::Identity), kept.document(PolicyKind::Identity));
+        prop_assert_eq!(&**again.document(PolicyKind::Identity), &parse(&statements, PolicyKind::Identity));
     }
 }

@@ -30,30 +30,86 @@ pub enum Met<'a> {
 /// What is called for each value: its path (keys in small letters, joined by dots), the value, its JSON.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], Met<'_>, &[u8]) -> ControlFlow<()>;
 
+/// Is told the structure of a JSON text as it is walked.
+pub trait Structure {
+    /// A member of an object begins: its key, escapes resolved.
+    fn enter(&mut self, key: &[u8]);
+
+    /// The member that was begun last ends.
+    fn leave(&mut self);
+
+    /// A value, and its JSON. Elements of arrays come like values of the array's place; a break ends the walk.
+    fn value(&mut self, met: Met<'_>, json: &[u8]) -> ControlFlow<()>;
+}
+
 /// Memory that walks share.
 #[derive(Default)]
 pub struct Walker {
     path: Vec<u8>,
+    lengths: Vec<usize>,
     text: Vec<u8>,
 }
 
 impl Walker {
     /// Calls `visit` for each value below the object `json`, until it breaks.
+    ///
+    /// # Errors
+    /// If it is not one JSON object.
     pub fn walk(&mut self, json: &[u8], visit: Visit<'_>) -> Result<(), Damage> {
         self.path.clear();
-        let mut walk = Walk { json, at: 0, depth: 0, path: &mut self.path, text: &mut self.text, visit };
-        walk.space();
-        if walk.peek() != Some(b'{') {
-            return Err(walk.damage("not a JSON object"));
+        self.lengths.clear();
+        let mut paths = Paths { path: &mut self.path, lengths: &mut self.lengths, visit };
+        walk(json, &mut self.text, &mut paths)
+    }
+}
+
+/// Tells `structure` of each value below the object `json`, until it breaks. `text` is memory to work in.
+///
+/// # Errors
+/// If it is not one JSON object.
+pub fn walk<S: Structure>(json: &[u8], text: &mut Vec<u8>, structure: &mut S) -> Result<(), Damage> {
+    let mut walk = Walk { json, at: 0, depth: 0, text, structure };
+    walk.space();
+    if walk.peek() != Some(b'{') {
+        return Err(walk.damage("not a JSON object"));
+    }
+    match walk.value() {
+        Ok(()) => {
+            walk.space();
+            if walk.at == json.len() { Ok(()) } else { Err(walk.damage("bytes after the end of the record")) }
         }
-        match walk.value() {
-            Ok(()) => {
-                walk.space();
-                if walk.at == json.len() { Ok(()) } else { Err(walk.damage("bytes after the end of the record")) }
-            }
-            Err(Stop::Damaged(damage)) => Err(damage),
-            Err(Stop::Enough) => Ok(()),
+        Err(Stop::Damaged(damage)) => Err(damage),
+        Err(Stop::Enough) => Ok(()),
+    }
+}
+
+/// Keeps the path of where a walk is.
+struct Paths<'a> {
+    path: &'a mut Vec<u8>,
+    /// Of the path outside of each member that is begun.
+    lengths: &'a mut Vec<usize>,
+    visit: Visit<'a>,
+}
+
+impl Structure for Paths<'_> {
+    fn enter(&mut self, key: &[u8]) {
+        let outer = self.path.len();
+        self.lengths.push(outer);
+        if outer > 0 {
+            self.path.push(b'.');
         }
+        let start = self.path.len();
+        self.path.extend_from_slice(key);
+        self.path[start..].make_ascii_lowercase();
+    }
+
+    fn leave(&mut self) {
+        let outer = self.lengths.pop().unwrap_or(0);
+        self.path.truncate(outer);
+    }
+
+    fn value(&mut self, met: Met<'_>, json: &[u8]) -> ControlFlow<()> {
+        (self.visit)(self.path, met, json)
     }
 }
 
@@ -68,16 +124,15 @@ impl From<Damage> for Stop {
     }
 }
 
-struct Walk<'a> {
+struct Walk<'a, S> {
     json: &'a [u8],
     at: usize,
     depth: usize,
-    path: &'a mut Vec<u8>,
     text: &'a mut Vec<u8>,
-    visit: Visit<'a>,
+    structure: &'a mut S,
 }
 
-impl Walk<'_> {
+impl<S: Structure> Walk<'_, S> {
     fn peek(&self) -> Option<u8> {
         self.json.get(self.at).copied()
     }
@@ -101,7 +156,7 @@ impl Walk<'_> {
     }
 
     fn report(&mut self, met: Met<'_>, start: usize) -> Result<(), Stop> {
-        match (self.visit)(self.path, met, &self.json[start..self.at]) {
+        match self.structure.value(met, &self.json[start..self.at]) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Stop::Enough),
         }
@@ -167,24 +222,20 @@ impl Walk<'_> {
             self.at += 1;
             return Ok(());
         }
-        let outer = self.path.len();
         loop {
             let (from, to, escapes) = self.string()?;
-            if outer > 0 {
-                self.path.push(b'.');
-            }
-            let key = self.path.len();
             if escapes {
-                unescape(&self.json[from..to], self.path);
+                self.text.clear();
+                unescape(&self.json[from..to], self.text);
+                self.structure.enter(self.text);
             } else {
-                self.path.extend_from_slice(&self.json[from..to]);
+                self.structure.enter(&self.json[from..to]);
             }
-            self.path[key..].make_ascii_lowercase();
             self.space();
             self.expect(b':', "expected a colon")?;
             self.space();
             self.value()?;
-            self.path.truncate(outer);
+            self.structure.leave();
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,

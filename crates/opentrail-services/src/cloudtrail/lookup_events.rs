@@ -1,4 +1,7 @@
 //! LookupEvents: the last 90 days of management events of a region, newest first.
+//!
+//! With `Settings::extended_lookup` several attributes are ANDed, events of all categories are found unless one is
+//! named, and as far back as the history goes.
 
 use super::lookup_token;
 use crate::app::App;
@@ -20,6 +23,8 @@ const RETENTION: Duration = Duration::days(90);
 const MAX_RESULTS: i64 = 50;
 /// Longest attribute value; some characters count twice.
 const MAX_VALUE_CHARS: usize = 2000;
+/// Most attributes of an extended lookup.
+const MAX_ATTRIBUTES: usize = 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -57,7 +62,7 @@ pub async fn lookup_events(app: &Arc<App>, call: &Call, input: LookupEventsReque
         return Err(ApiError::new("ThrottlingException", "Rate exceeded"));
     }
     let question = question(call, &input);
-    let (lookup, page) = lookup(call, input, &question)?;
+    let (lookup, page) = lookup(call, input, &question, app.settings.extended_lookup)?;
     let searching = Arc::clone(app);
     let found = tokio::task::spawn_blocking(move || searching.history.lookup(&lookup)).await;
     let found = match found {
@@ -102,7 +107,7 @@ fn question(call: &Call, input: &LookupEventsRequest) -> String {
 }
 
 /// The question to the history, which is for one event more than the page has, and the size of the page.
-fn lookup(call: &Call, input: LookupEventsRequest, question: &str) -> Result<(Lookup, usize), ApiError> {
+fn lookup(call: &Call, input: LookupEventsRequest, question: &str, extended: bool) -> Result<(Lookup, usize), ApiError> {
     let page = match input.max_results.unwrap_or(MAX_RESULTS) {
         results @ 1..=MAX_RESULTS => usize::try_from(results).unwrap_or(1),
         results => {
@@ -115,15 +120,8 @@ fn lookup(call: &Call, input: LookupEventsRequest, question: &str) -> Result<(Lo
     if matches!((start, end), (Some(start), Some(end)) if start > end) {
         return Err(super::reversed_times());
     }
-    let insight = match input.event_category.as_deref() {
-        None => false,
-        Some("insight") => true,
-        Some(other) => {
-            let message = format!("Event category {other} is invalid. The only valid value is insight.");
-            return Err(ApiError::new("InvalidEventCategoryException", message));
-        }
-    };
-    let attribute = attribute(input.lookup_attributes.unwrap_or_default(), insight)?;
+    let category = category(input.event_category.as_deref(), extended)?;
+    let attributes = attributes(input.lookup_attributes.unwrap_or_default(), category, extended)?;
     let after = match input.next_token.as_deref() {
         None | Some("") => None,
         Some(token) => Some(lookup_token::read(token, question, call.now)?),
@@ -132,9 +130,9 @@ fn lookup(call: &Call, input: LookupEventsRequest, question: &str) -> Result<(Lo
     let lookup = Lookup {
         account: call.account.clone(),
         region: call.region.clone(),
-        insight,
-        attribute,
-        start: Some(start.map_or(oldest, |start| start.max(oldest))),
+        category: category.map(str::to_owned),
+        attributes,
+        start: if extended { start } else { Some(start.map_or(oldest, |start| start.max(oldest))) },
         end,
         limit: page + 1,
         after,
@@ -142,12 +140,50 @@ fn lookup(call: &Call, input: LookupEventsRequest, question: &str) -> Result<(Lo
     Ok((lookup, page))
 }
 
-fn attribute(given: Vec<LookupAttribute>, insight: bool) -> Result<Option<(Attribute, String)>, ApiError> {
-    let invalid = |message: String| Err(ApiError::new("InvalidLookupAttributesException", message));
-    if given.len() > 1 {
-        return invalid("Only one lookup attribute can be specified.".into());
+/// Names of categories in requests, and in records.
+const CATEGORIES: [(&str, &str); 5] = [
+    ("insight", INSIGHT),
+    ("management", "Management"),
+    ("data", "Data"),
+    ("networkactivity", "NetworkActivity"),
+    ("activityauditlog", "ActivityAuditLog"),
+];
+const INSIGHT: &str = "Insight";
+
+/// The category of the events asked for; `None` for all.
+fn category(given: Option<&str>, extended: bool) -> Result<Option<&'static str>, ApiError> {
+    let invalid = |message: String| Err(ApiError::new("InvalidEventCategoryException", message));
+    match given {
+        None if extended => Ok(None),
+        None => Ok(Some("Management")),
+        Some("insight") => Ok(Some(INSIGHT)),
+        Some(other) if extended => match CATEGORIES.iter().find(|(name, _)| name.eq_ignore_ascii_case(other)) {
+            Some((_, category)) => Ok(Some(category)),
+            None => {
+                let names = CATEGORIES.map(|(name, _)| name).join(", ");
+                invalid(format!("Event category {other} is invalid. Valid values are {names}."))
+            }
+        },
+        Some(other) => invalid(format!("Event category {other} is invalid. The only valid value is insight.")),
     }
-    let Some(LookupAttribute { attribute_key, attribute_value }) = given.into_iter().next() else { return Ok(None) };
+}
+
+fn attributes(given: Vec<LookupAttribute>, category: Option<&str>, extended: bool) -> Result<Vec<(Attribute, String)>, ApiError> {
+    if given.len() > 1 && !extended {
+        return Err(invalid_attribute("Only one lookup attribute can be specified.".into()));
+    }
+    if given.len() > MAX_ATTRIBUTES {
+        return Err(invalid_attribute(format!("At most {MAX_ATTRIBUTES} lookup attributes can be specified.")));
+    }
+    given.into_iter().map(|given| attribute(given, category == Some(INSIGHT) && !extended)).collect()
+}
+
+fn invalid_attribute(message: String) -> ApiError {
+    ApiError::new("InvalidLookupAttributesException", message)
+}
+
+fn attribute(given: LookupAttribute, insight: bool) -> Result<(Attribute, String), ApiError> {
+    let LookupAttribute { attribute_key, attribute_value } = given;
     let attribute = match attribute_key.as_str() {
         "EventId" => Attribute::EventId,
         "EventName" => Attribute::EventName,
@@ -157,13 +193,14 @@ fn attribute(given: Vec<LookupAttribute>, insight: bool) -> Result<Option<(Attri
         "ResourceType" if !insight => Attribute::ResourceType,
         "ResourceName" if !insight => Attribute::ResourceName,
         "AccessKeyId" if !insight => Attribute::AccessKeyId,
-        other => return invalid(format!("Lookup attribute {other} is invalid.")),
+        other => return Err(invalid_attribute(format!("Lookup attribute {other} is invalid."))),
     };
     let length: usize = attribute_value.chars().map(|c| if "_ ,\n".contains(c) { 2 } else { 1 }).sum();
     if length == 0 || length > MAX_VALUE_CHARS {
-        return invalid(format!("The value of lookup attribute {attribute_key} must have 1 to {MAX_VALUE_CHARS} characters."));
+        let message = format!("The value of lookup attribute {attribute_key} must have 1 to {MAX_VALUE_CHARS} characters.");
+        return Err(invalid_attribute(message));
     }
-    Ok(Some((attribute, attribute_value)))
+    Ok((attribute, attribute_value))
 }
 
 /// One element of `Events`. Members that the record has nothing for are left out.

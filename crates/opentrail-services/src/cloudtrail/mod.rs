@@ -139,7 +139,7 @@ const fn read(name: &'static str, resource: ResourceOf, handler: Handler) -> Ope
 }
 
 const fn write(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
-    Operation { resource, ..Operation::new(name, handler) }
+    Operation { resource, conditions: Some(tags::conditions), ..Operation::new(name, handler) }
 }
 
 fn anything(_: &App, _: &Call, _: &Value) -> String {

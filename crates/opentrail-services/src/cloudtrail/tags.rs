@@ -2,9 +2,11 @@
 
 use super::trails;
 use crate::app::App;
+use crate::authorisation::{with_request_tags, with_tags};
 use crate::call::Call;
 use opentrail_model::arn::TrailArn;
 use opentrail_model::trail::Trail;
+use opentrail_policy::RequestContext;
 use opentrail_wire::ApiError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -90,6 +92,15 @@ fn check(given: &[Tag]) -> Result<(), ApiError> {
 
 fn is_tag_char(character: char) -> bool {
     character.is_alphanumeric() || character == ' ' || "_.:/=+-@".contains(character)
+}
+
+/// The condition keys of operations on a trail: its tags, and those in the request.
+pub(super) fn conditions(app: &App, call: &Call, input: &Value, context: RequestContext) -> RequestContext {
+    let named = ["Name", "TrailName", "ResourceId"].iter().find_map(|member| input[*member].as_str());
+    let trail = named.and_then(|given| trails::by_arn(app, call, &trails::arn_of(call, given)).ok().flatten());
+    let tags = trail.iter().flat_map(|trail| &trail.tags);
+    let tags = tags.map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
+    with_request_tags(with_tags(context, "aws:ResourceTag", &tags), &input["TagsList"], [])
 }
 
 /// The trail that an ARN of a tagged resource means, wherever it lives. Only trails have tags here.

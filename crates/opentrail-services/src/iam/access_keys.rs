@@ -22,9 +22,11 @@ pub(super) fn of(app: &App, call: &Call, subject: &Subject) -> Result<Vec<Access
 pub(super) fn find(app: &App, call: &Call, subject: &Subject, id: &str) -> Result<AccessKey, ApiError> {
     validation::access_key_id(id)?;
     let key = app.catalog.get::<AccessKey>(id).map_err(|error| catalog_failure(&error))?;
-    key.filter(|key| belongs(key, call, subject))
-        .map(|key| AccessKey::clone(&key))
-        .ok_or_else(|| no_such_entity(format!("The Access Key with id {id} cannot be found.")))
+    key.filter(|key| belongs(key, call, subject)).map(|key| AccessKey::clone(&key)).ok_or_else(|| no_such_entity(not_found(id)))
+}
+
+pub(super) fn not_found(id: &str) -> String {
+    format!("The Access Key with id {id} cannot be found.")
 }
 
 fn belongs(key: &AccessKey, call: &Call, subject: &Subject) -> bool {

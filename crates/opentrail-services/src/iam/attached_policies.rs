@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Most managed policies of a user, group or role.
-const MAX_ATTACHED: usize = 10;
+pub(super) const MAX_ATTACHED: usize = 10;
 
 /// # Errors
 /// `ValidationError`, `InvalidInput`, `NoSuchEntity`, `LimitExceeded`, `UnmodifiableEntity`, `PolicyNotAttachable`.

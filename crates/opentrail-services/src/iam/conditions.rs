@@ -6,7 +6,7 @@
 use super::holders::{self, Holder};
 use super::managed_policies;
 use crate::app::App;
-use crate::authorisation::with_tags;
+use crate::authorisation::{with_request_tags, with_tags};
 use crate::call::Call;
 use opentrail_policy::RequestContext;
 use serde_json::Value;
@@ -46,12 +46,8 @@ pub(super) fn requested(_: &App, _: &Call, input: &Value, context: RequestContex
         Some(value) => context.with(key, value),
         None => context,
     });
-    let tags = input["Tags"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let text = |tag: &Value, member: &str| tag[member].as_str().unwrap_or_default().to_owned();
-    let tags: BTreeMap<String, String> = tags.iter().map(|tag| (text(tag, "Key"), text(tag, "Value"))).collect();
     let removed = input["TagKeys"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let keys: Vec<&str> = tags.keys().map(String::as_str).chain(removed.iter().filter_map(Value::as_str)).collect();
-    with_tags(context.with_all("aws:TagKeys", keys), "aws:RequestTag", &tags)
+    with_request_tags(context, &input["Tags"], removed.iter().filter_map(Value::as_str))
 }
 
 fn with_resource_tags(context: RequestContext, tags: &BTreeMap<String, String>) -> RequestContext {

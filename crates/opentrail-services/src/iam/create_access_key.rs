@@ -15,7 +15,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// Most keys of a user, and of the root user.
-const MAX_KEYS: usize = 2;
+pub(super) const MAX_KEYS: usize = 2;
 
 /// # Errors
 /// The faults of [`users::subject`], `LimitExceeded`.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Most managed policies of an account.
 pub(super) const MAX_POLICIES: usize = 1500;
 /// Most characters of a managed policy, white space not counted.
-const MAX_CHARS: usize = 6144;
+pub(super) const MAX_CHARS: usize = 6144;
 
 /// # Errors
 /// `ValidationError`, `MalformedPolicyDocument`, `EntityAlreadyExists`, `LimitExceeded`, `InvalidInput`.

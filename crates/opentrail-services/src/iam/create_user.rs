@@ -13,7 +13,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// Most users of an account.
-const MAX_USERS: usize = 5000;
+pub(super) const MAX_USERS: usize = 5000;
 
 /// # Errors
 /// `ValidationError`, `EntityAlreadyExists`, `LimitExceeded`, `InvalidInput`; `NoSuchEntity` for a boundary.

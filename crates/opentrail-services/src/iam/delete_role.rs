@@ -25,6 +25,6 @@ pub async fn delete_role(app: &Arc<App>, call: &Call, input: Input) -> Result<Re
     holders::check_bare(&role)?;
     let mut changes = Changes::new();
     changes.delete::<Role>(&role.key());
-    roles::forget_principal(&app.catalog, &role.arn(), &role.id, &mut changes).map_err(|error| catalog_failure(&error))?;
+    roles::replace_principal(&app.catalog, &role.arn(), &role.id, &mut changes).map_err(|error| catalog_failure(&error))?;
     Ok(Reply { changes, lock: Some(lock), ..Reply::output(Value::Null) })
 }

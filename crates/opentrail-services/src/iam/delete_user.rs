@@ -34,6 +34,6 @@ pub async fn delete_user(app: &Arc<App>, call: &Call, input: NamedUser) -> Resul
     }
     let mut changes = Changes::new();
     changes.delete::<User>(&user.key());
-    roles::forget_principal(&app.catalog, &user.arn(), &user.id, &mut changes).map_err(|error| catalog_failure(&error))?;
+    roles::replace_principal(&app.catalog, &user.arn(), &user.id, &mut changes).map_err(|error| catalog_failure(&error))?;
     Ok(Reply { changes, lock: Some(lock), ..Reply::output(Value::Null) })
 }

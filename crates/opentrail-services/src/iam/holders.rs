@@ -1,6 +1,7 @@
 //! Users, groups and roles as what policies are put into and attached to.
 
 use super::group::Group;
+use super::input::Input;
 use super::role::Role;
 use super::users::{delete_conflict, limit_exceeded, no_such_entity};
 use super::validation::{self, MAX_NAME_CHARS};
@@ -185,13 +186,17 @@ pub(super) fn check_new<H: Holder>(
     name: &str,
     quota: (&str, usize),
 ) -> Result<(), ApiError> {
-    let existing = all::<H>(app, call)?;
-    if existing.iter().any(|other| other.name().eq_ignore_ascii_case(name)) {
+    check_free::<H>(app, call, title, name)?;
+    if all::<H>(app, call)?.len() >= quota.1 {
+        return Err(limit_exceeded(format!("Cannot exceed quota for {}: {}", quota.0, quota.1)));
+    }
+    Ok(())
+}
+
+fn check_free<H: Holder>(app: &App, call: &Call, title: &str, name: &str) -> Result<(), ApiError> {
+    if all::<H>(app, call)?.iter().any(|other| other.name().eq_ignore_ascii_case(name)) {
         let message = format!("{title} with name {name} already exists.");
         return Err(ApiError::new("EntityAlreadyExists", message).with_status(409));
-    }
-    if existing.len() >= quota.1 {
-        return Err(limit_exceeded(format!("Cannot exceed quota for {}: {}", quota.0, quota.1)));
     }
     Ok(())
 }
@@ -208,4 +213,32 @@ pub(super) fn check_bare<H: Holder>(holder: &H) -> Result<(), ApiError> {
         return Err(delete_conflict("Cannot delete entity, must delete policies first."));
     }
     Ok(())
+}
+
+/// What UpdateUser and UpdateGroup change.
+pub(super) struct Renaming<'a> {
+    pub name: Option<&'a str>,
+    pub path: Option<&'a str>,
+}
+
+impl<'a> Renaming<'a> {
+    /// # Errors
+    /// `ValidationError`, `SerializationException`.
+    pub(super) fn of(input: &'a Input, member: &str, max_chars: usize) -> Result<Self, ApiError> {
+        let name = if input.has(member) { Some(input.name_within(member, max_chars)?) } else { None };
+        let path = input.text("NewPath")?;
+        path.map_or(Ok(()), validation::path)?;
+        Ok(Self { name, path })
+    }
+
+    /// Refuses a name that another has, in whatever letters.
+    ///
+    /// # Errors
+    /// `EntityAlreadyExists`.
+    pub(super) fn check<H: Holder>(&self, app: &App, call: &Call, title: &str, old: &str) -> Result<(), ApiError> {
+        match self.name {
+            Some(name) if !name.eq_ignore_ascii_case(old) => check_free::<H>(app, call, title, name),
+            _ => Ok(()),
+        }
+    }
 }

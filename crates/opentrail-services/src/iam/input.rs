@@ -31,11 +31,7 @@ impl Input {
     /// # Errors
     /// `ValidationError`, `SerializationException`.
     pub(super) fn required(&self, member: &str) -> Result<&str, ApiError> {
-        self.text(member)?.ok_or_else(|| {
-            let name = lower_first_name(member);
-            let constraint = "failed to satisfy constraint: Member must not be null";
-            ApiError::new("ValidationError", format!("1 validation error detected: Value null at '{name}' {constraint}"))
-        })
+        self.text(member)?.ok_or_else(|| absent(member))
     }
 
     /// A name that has to be there.
@@ -149,6 +145,14 @@ impl Input {
         items.iter().map(|item| item.as_str().ok_or_else(|| wrong_type(member, "a list of texts"))).collect()
     }
 
+    /// [`Self::texts`] of a list that has to be there.
+    ///
+    /// # Errors
+    /// `ValidationError`, `SerializationException`.
+    pub(super) fn required_list(&self, member: &str) -> Result<Vec<&str>, ApiError> {
+        if self.has(member) { self.texts(member) } else { Err(absent(member)) }
+    }
+
     /// A list of structures; absent is empty.
     ///
     /// # Errors
@@ -172,6 +176,12 @@ impl Input {
     pub(super) fn has(&self, member: &str) -> bool {
         self.0.get(member).is_some_and(|value| !value.is_null())
     }
+}
+
+fn absent(member: &str) -> ApiError {
+    let name = lower_first_name(member);
+    let constraint = "failed to satisfy constraint: Member must not be null";
+    ApiError::new("ValidationError", format!("1 validation error detected: Value null at '{name}' {constraint}"))
 }
 
 fn wrong_type(member: &str, expected: &str) -> ApiError {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// Most instance profiles of an account.
-const MAX_PROFILES: usize = 1000;
+pub(super) const MAX_PROFILES: usize = 1000;
 
 /// An instance profile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ pub(super) fn all(app: &App, call: &Call) -> Result<Arc<Vec<InstanceProfile>>, A
     app.catalog.all(&format!("{}/", call.account)).map_err(|error| catalog_failure(&error))
 }
 
-fn named(app: &App, call: &Call, input: &Input) -> Result<Arc<InstanceProfile>, ApiError> {
+pub(super) fn named(app: &App, call: &Call, input: &Input) -> Result<Arc<InstanceProfile>, ApiError> {
     let name = input.name("InstanceProfileName")?;
     let found = app.catalog.get::<InstanceProfile>(&format!("{}/{name}", call.account));
     let found = found.map_err(|error| catalog_failure(&error))?;

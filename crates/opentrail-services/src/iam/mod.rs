@@ -54,10 +54,25 @@ mod mfa_devices;
 mod password_policy;
 mod qr_code;
 
+mod groups;
+mod update_user;
+
+mod account_aliases;
+mod oidc_provider;
+mod service_linked_roles;
+
 mod create_policy;
 mod get_policy;
 mod list_entities_for_policy;
 mod policy_versions;
+
+mod access_key_last_used;
+mod account_summary;
+mod authorization_details;
+mod credential_report;
+mod empty_lists;
+mod sign_in;
+mod simulate;
 
 mod missing;
 mod operations;
@@ -65,8 +80,10 @@ mod operations;
 mod tests;
 
 pub use group::Group;
-pub use managed_policy::{ManagedPolicy, document_in_effect};
+pub use managed_policy::{ManagedPolicy, PolicyVersion, document_in_effect};
+pub use oidc_provider::OidcProvider;
 pub use role::{DEFAULT_SESSION_SECONDS, Role};
+pub use service_linked_roles::of_service as service_linked_role;
 
 use crate::service::Service;
 

@@ -1,15 +1,19 @@
 //! The table of operations: what each is asked about, and what carries it out.
 
+use super::group::Group;
 use super::holders::{self, Holder};
+use super::instance_profiles::InstanceProfile;
 use super::managed_policy::ManagedPolicy;
+use super::oidc_provider::OidcProvider;
 use super::role::Role;
 use super::users;
 use super::validation::recorded_input;
 use super::{
-    attached_policies, boundaries, conditions, create_access_key, create_policy, create_role, create_user, delete_access_key,
-    delete_role, delete_user, get_policy, get_role, get_user, inline_policies, instance_profiles, list_access_keys,
-    list_entities_for_policy, list_roles, list_users, login_profiles, mfa_devices, password_policy, policy_versions, tags,
-    update_access_key, update_role,
+    access_key_last_used, account_aliases, account_summary, attached_policies, authorization_details, boundaries, conditions,
+    create_access_key, create_policy, create_role, create_user, credential_report, delete_access_key, delete_role, delete_user,
+    empty_lists, get_policy, get_role, get_user, groups, inline_policies, instance_profiles, list_access_keys,
+    list_entities_for_policy, list_roles, list_users, login_profiles, mfa_devices, oidc_provider, password_policy,
+    policy_versions, service_linked_roles, simulate, tags, update_access_key, update_role, update_user,
 };
 use crate::credentials::User;
 use crate::handler;
@@ -33,11 +37,32 @@ pub(super) const OPERATIONS: &[Operation] = &[
     write_on::<User>("TagUser", handler!(tags::tag::<User>)),
     write_on::<User>("UntagUser", handler!(tags::untag::<User>)),
     read_on::<User>("ListUserTags", handler!(tags::list::<User>)),
+    write_on::<User>("UpdateUser", handler!(update_user::update_user)),
+    read_on::<User>("ListGroupsForUser", handler!(groups::list_for_user)),
+    // Groups
+    create::<Group>("CreateGroup", handler!(groups::create)),
+    read_on::<Group>("GetGroup", handler!(groups::get)),
+    write_on::<Group>("DeleteGroup", handler!(groups::delete)),
+    list::<Group>("ListGroups", handler!(groups::list)),
+    write_on::<Group>("UpdateGroup", handler!(groups::update)),
+    write_on::<Group>("AddUserToGroup", handler!(groups::add_user)),
+    write_on::<Group>("RemoveUserFromGroup", handler!(groups::remove_user)),
+    write_on::<Group>("PutGroupPolicy", handler!(inline_policies::put::<Group>)),
+    read_on::<Group>("GetGroupPolicy", handler!(inline_policies::get::<Group>)),
+    write_on::<Group>("DeleteGroupPolicy", handler!(inline_policies::delete::<Group>)),
+    read_on::<Group>("ListGroupPolicies", handler!(inline_policies::list::<Group>)),
+    write_on::<Group>("AttachGroupPolicy", handler!(attached_policies::attach::<Group>)),
+    write_on::<Group>("DetachGroupPolicy", handler!(attached_policies::detach::<Group>)),
+    read_on::<Group>("ListAttachedGroupPolicies", handler!(attached_policies::list::<Group>)),
     // Access keys
     write("CreateAccessKey", users::subject_arn, conditions::of::<User>, handler!(create_access_key::create_access_key)),
     write("DeleteAccessKey", users::subject_arn, conditions::of::<User>, handler!(delete_access_key::delete_access_key)),
     read("ListAccessKeys", users::subject_arn, conditions::of::<User>, handler!(list_access_keys::list_access_keys)),
     write("UpdateAccessKey", users::subject_arn, conditions::of::<User>, handler!(update_access_key::update_access_key)),
+    Operation {
+        resource: access_key_last_used::resource,
+        ..account_wide("GetAccessKeyLastUsed", handler!(access_key_last_used::get_access_key_last_used))
+    },
     // Roles
     create::<Role>("CreateRole", handler!(create_role::create_role)),
     read_on::<Role>("GetRole", handler!(get_role::get_role)),
@@ -80,6 +105,48 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on_profile("RemoveRoleFromInstanceProfile", handler!(instance_profiles::remove_role)),
     Operation { read_only: true, ..on_profile("ListInstanceProfiles", handler!(instance_profiles::list)) },
     read_on::<Role>("ListInstanceProfilesForRole", handler!(instance_profiles::list_for_role)),
+    on_profile("TagInstanceProfile", handler!(tags::tag::<InstanceProfile>)),
+    on_profile("UntagInstanceProfile", handler!(tags::untag::<InstanceProfile>)),
+    Operation { read_only: true, ..on_profile("ListInstanceProfileTags", handler!(tags::list::<InstanceProfile>)) },
+    // OpenID Connect providers
+    on_provider("CreateOpenIDConnectProvider", handler!(oidc_provider::create)),
+    Operation { read_only: true, ..on_provider("GetOpenIDConnectProvider", handler!(oidc_provider::get)) },
+    on_provider("DeleteOpenIDConnectProvider", handler!(oidc_provider::delete)),
+    Operation { read_only: true, ..on_provider("ListOpenIDConnectProviders", handler!(oidc_provider::list)) },
+    on_provider("AddClientIDToOpenIDConnectProvider", handler!(oidc_provider::add_client_id)),
+    on_provider("RemoveClientIDFromOpenIDConnectProvider", handler!(oidc_provider::remove_client_id)),
+    on_provider("UpdateOpenIDConnectProviderThumbprint", handler!(oidc_provider::update_thumbprint)),
+    on_provider("TagOpenIDConnectProvider", handler!(tags::tag::<OidcProvider>)),
+    on_provider("UntagOpenIDConnectProvider", handler!(tags::untag::<OidcProvider>)),
+    Operation { read_only: true, ..on_provider("ListOpenIDConnectProviderTags", handler!(tags::list::<OidcProvider>)) },
+    // Roles of services
+    write(
+        "CreateServiceLinkedRole",
+        service_linked_roles::resource,
+        conditions::requested,
+        handler!(service_linked_roles::create),
+    ),
+    write_on::<Role>("DeleteServiceLinkedRole", handler!(service_linked_roles::delete)),
+    account_wide("GetServiceLinkedRoleDeletionStatus", handler!(service_linked_roles::deletion_status)),
+    // The account
+    Operation { read_only: false, ..account_wide("CreateAccountAlias", handler!(account_aliases::create)) },
+    Operation { read_only: false, ..account_wide("DeleteAccountAlias", handler!(account_aliases::delete)) },
+    account_wide("ListAccountAliases", handler!(account_aliases::list)),
+    account_wide("GetAccountSummary", handler!(account_summary::get_account_summary)),
+    account_wide("GetAccountAuthorizationDetails", handler!(authorization_details::get_account_authorization_details)),
+    account_wide("GenerateCredentialReport", handler!(credential_report::generate)),
+    account_wide("GetCredentialReport", handler!(credential_report::get)),
+    account_wide("SimulateCustomPolicy", handler!(simulate::simulate_custom_policy)),
+    Operation {
+        resource: simulate::resource,
+        ..account_wide("SimulatePrincipalPolicy", handler!(simulate::simulate_principal_policy))
+    },
+    // What cannot be made here
+    account_wide("ListServerCertificates", handler!(empty_lists::server_certificates)),
+    account_wide("ListSAMLProviders", handler!(empty_lists::saml_providers)),
+    of_caller("ListSigningCertificates", handler!(empty_lists::signing_certificates)),
+    of_caller("ListSSHPublicKeys", handler!(empty_lists::ssh_public_keys)),
+    of_caller("ListServiceSpecificCredentials", handler!(empty_lists::service_specific_credentials)),
     // Signing in
     on_password("CreateLoginProfile", handler!(login_profiles::create)),
     Operation { read_only: true, ..on_password("GetLoginProfile", handler!(login_profiles::get)) },
@@ -98,6 +165,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
     read("ListMFADevices", users::subject_arn, conditions::of::<User>, handler!(mfa_devices::list)),
     read("ListVirtualMFADevices", mfa_devices::device_arn, conditions::requested, handler!(mfa_devices::list_virtual)),
 ];
+
+/// What is read of a user that is named, or of the caller.
+const fn of_caller(name: &'static str, handler: Handler) -> Operation {
+    read(name, users::subject_arn, conditions::of::<User>, handler)
+}
+
+/// What is asked about `*` and changes nothing.
+const fn account_wide(name: &'static str, handler: Handler) -> Operation {
+    Operation { read_only: true, parameters: recorded_input, ..Operation::new(name, handler) }
+}
+
+const fn on_provider(name: &'static str, handler: Handler) -> Operation {
+    write(name, oidc_provider::resource, conditions::requested, handler)
+}
 
 const fn on_password(name: &'static str, handler: Handler) -> Operation {
     Operation { parameters: login_profiles::parameters, ..write(name, users::subject_arn, conditions::of::<User>, handler) }

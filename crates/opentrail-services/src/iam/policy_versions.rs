@@ -1,5 +1,6 @@
 //! CreatePolicyVersion, GetPolicyVersion, ListPolicyVersions, SetDefaultPolicyVersion, DeletePolicyVersion.
 
+use super::aws_managed::AwsManaged;
 use super::create_policy::document;
 use super::inline_policies::changed;
 use super::input::Input;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Most versions of a policy.
-const MAX_VERSIONS: usize = 5;
+pub(super) const MAX_VERSIONS: usize = 5;
 
 /// # Errors
 /// `ValidationError`, `MalformedPolicyDocument`, `NoSuchEntity`, `LimitExceeded`.
@@ -57,7 +58,7 @@ pub async fn get(app: &Arc<App>, call: &Call, input: Input) -> Result<Reply, Api
             let version = policy.versions.get(&number).ok_or_else(|| no_such_version(arn, number))?;
             (&version.document, described(policy, number, version))
         }
-        Found::Aws(policy) if policy.version == number => (policy.document(), aws_version(&found)),
+        Found::Aws(policy) if policy.version == number => (policy.document(), aws_version(policy)),
         Found::Aws(_) => return Err(no_such_version(arn, number)),
     };
     told["Document"] = percent_encoded(text.as_str()).into();
@@ -70,7 +71,7 @@ pub async fn list(app: &Arc<App>, call: &Call, input: Input) -> Result<Reply, Ap
     let found = managed_policies::named(app, call, input.policy_arn("PolicyArn")?)?;
     let versions: Vec<Value> = match &found {
         Found::Own(policy) => policy.versions.iter().rev().map(|(number, version)| described(policy, *number, version)).collect(),
-        Found::Aws(_) => vec![aws_version(&found)],
+        Found::Aws(policy) => vec![aws_version(policy)],
     };
     // There are at most five: always one page.
     validation::page_of(Vec::<&str>::new(), |name| name, &input)?;
@@ -119,6 +120,7 @@ fn no_such_version(arn: &str, number: u32) -> ApiError {
     no_such_entity(format!("Policy {arn} version v{number} does not exist or is not attachable."))
 }
 
+/// A version in answers.
 pub(super) fn described(policy: &ManagedPolicy, number: u32, version: &PolicyVersion) -> Value {
     json!({
         "VersionId": format!("v{number}"),
@@ -127,13 +129,11 @@ pub(super) fn described(policy: &ManagedPolicy, number: u32, version: &PolicyVer
     })
 }
 
-fn aws_version(found: &Found) -> Value {
-    match found {
-        Found::Own(_) => Value::Null,
-        Found::Aws(policy) => json!({
-            "VersionId": format!("v{}", policy.version),
-            "IsDefaultVersion": true,
-            "CreateDate": event_time(policy.updated()),
-        }),
-    }
+/// The version of a policy of AWS that is in effect.
+pub(super) fn aws_version(policy: &AwsManaged) -> Value {
+    json!({
+        "VersionId": format!("v{}", policy.version),
+        "IsDefaultVersion": true,
+        "CreateDate": event_time(policy.updated()),
+    })
 }

@@ -15,7 +15,7 @@ use opentrail_wire::ApiError;
 use serde_json::{Value, json};
 
 /// Most characters of a trust policy, white space not counted.
-const MAX_TRUST_CHARS: usize = 2048;
+pub(super) const MAX_TRUST_CHARS: usize = 2048;
 
 /// A role in listings.
 pub(super) fn output(role: &Role) -> Value {
@@ -93,17 +93,17 @@ fn principal_exists(catalog: &Catalog, call: &Call, arn: &str) -> Result<bool, C
     })
 }
 
-/// Replaces the ARN of a user or role that is deleted by its id in all trust policies, so that one that is made again
-/// under its name is not trusted in its place.
+/// Replaces the ARN of a user or role in all trust policies: by its new ARN; or by its id when it is deleted, so that one
+/// that is made again under its name is not trusted in its place.
 ///
 /// # Errors
 /// If the catalog fails.
-pub(super) fn forget_principal(catalog: &Catalog, arn: &str, id: &str, changes: &mut Changes) -> Result<(), CatalogError> {
+pub(super) fn replace_principal(catalog: &Catalog, arn: &str, by: &str, changes: &mut Changes) -> Result<(), CatalogError> {
     let written = Value::from(arn).to_string();
     for role in catalog.all::<Role>("")?.iter().filter(|role| role.trust.as_str().contains(&written)) {
         // A role that is deleted now needs no trust any more.
         if role.arn() != arn {
-            let trust = PolicyText::from(role.trust.as_str().replace(&written, &Value::from(id).to_string()));
+            let trust = PolicyText::from(role.trust.as_str().replace(&written, &Value::from(by).to_string()));
             changes.put(&Role { trust, ..role.clone() });
         }
     }

@@ -3,8 +3,10 @@
 use super::holders::Holder;
 use super::inline_policies::changed;
 use super::input::Input;
+use super::instance_profiles::{self, InstanceProfile};
 use super::managed_policies;
 use super::managed_policy::ManagedPolicy;
+use super::oidc_provider::{self, OidcProvider};
 use super::role::Role;
 use super::users::{self, limit_exceeded};
 use super::{holders, validation};
@@ -52,6 +54,8 @@ macro_rules! tagged {
 
 tagged!(User, holder::<User>);
 tagged!(Role, holder::<Role>);
+tagged!(OidcProvider, oidc_provider::named);
+tagged!(InstanceProfile, instance_profiles::named);
 tagged!(ManagedPolicy, |app, call, input: &Input| managed_policies::own_named(app, call, input.policy_arn("PolicyArn")?));
 
 fn holder<H: Holder>(app: &App, call: &Call, input: &Input) -> Result<Arc<H>, ApiError> {

@@ -1,3 +1,5 @@
+mod audits;
+mod groups;
 mod policies;
 mod roles;
 

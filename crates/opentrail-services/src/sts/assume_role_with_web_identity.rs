@@ -67,9 +67,5 @@ pub async fn assume_role_with_web_identity(
         told[member] = value.as_str().into();
         recorded[opentrail_model::record::lower_first_name(member)] = value.as_str().into();
     }
-    Ok(Reply {
-        response_elements: Some(json!(recorded)),
-        resources: vec![assuming::resource(&role)],
-        ..Reply::output(told)
-    })
+    Ok(Reply { response_elements: Some(json!(recorded)), resources: vec![assuming::resource(&role)], ..Reply::output(told) })
 }

@@ -5,7 +5,7 @@
 //! mfa.rs         a second factor given with a request
 //! assuming.rs    the role's trust policy and the caller's own; the session that results
 //! issue.rs       handing out a session
-//! web_token.rs   tokens of OpenID Connect providers
+//! web_token.rs   tokens of OpenID Connect providers; web_keys.rs their keys; web_identity.rs who calls with one
 //! the others     one operation each
 //! ```
 //!
@@ -19,11 +19,19 @@ mod assuming;
 mod issue;
 mod mfa;
 
+mod web_identity;
+mod web_keys;
+mod web_token;
+
 mod assume_role;
+mod assume_role_with_web_identity;
 mod get_access_key_info;
 mod get_caller_identity;
 mod get_federation_token;
 mod get_session_token;
+
+pub use web_keys::{NoWebKeys, WebKeys, WebKeysError};
+pub use web_token::KeySet;
 
 use crate::app::{App, catalog_failure};
 use crate::handler;
@@ -53,6 +61,10 @@ const OPERATIONS: &[Operation] = &[
     // Its handler asks the policies: the role's trust policy takes part, and up to three actions.
     unconditional("AssumeRole", handler!(assume_role::assume_role)),
     Operation {
+        identify: Some(|app, call, input| Box::pin(web_identity::identify(app, call, input))),
+        ..unconditional("AssumeRoleWithWebIdentity", handler!(assume_role_with_web_identity::assume_role_with_web_identity))
+    },
+    Operation {
         read_only: false,
         authorised: true,
         resource: get_federation_token::resource,
@@ -61,14 +73,8 @@ const OPERATIONS: &[Operation] = &[
     Operation { authorised: true, ..unconditional("GetAccessKeyInfo", handler!(get_access_key_info::get_access_key_info)) },
 ];
 
-const MISSING: &[&str] = &[
-    "AssumeRoleWithSAML",
-    "AssumeRoleWithWebIdentity",
-    "AssumeRoot",
-    "DecodeAuthorizationMessage",
-    "GetDelegatedAccessToken",
-    "GetWebIdentityToken",
-];
+const MISSING: &[&str] =
+    &["AssumeRoleWithSAML", "AssumeRoot", "DecodeAuthorizationMessage", "GetDelegatedAccessToken", "GetWebIdentityToken"];
 
 /// An operation that no identity policy has to allow.
 const fn unconditional(name: &'static str, handler: Handler) -> Operation {

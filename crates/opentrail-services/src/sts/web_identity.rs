@@ -4,8 +4,8 @@ use super::web_keys::WebKeysError;
 use super::web_token::{WebToken, WebTokenError};
 use crate::app::{App, catalog_failure};
 use crate::call::{Call, Caller};
-use crate::iam::{OidcProvider, Role};
 use crate::iam::validation::length;
+use crate::iam::{OidcProvider, Role};
 use crate::session::WebIdentity;
 use opentrail_model::arn::is_account_id;
 use opentrail_wire::ApiError;
@@ -17,14 +17,14 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// `ValidationError`, `InvalidIdentityToken`, `ExpiredTokenException`, `IDPCommunicationError`.
-pub async fn identify(app: Arc<App>, mut call: Call, input: Value) -> Result<Call, (Call, ApiError)> {
+pub async fn identify(app: Arc<App>, mut call: Call, input: Value) -> Result<Call, Box<(Call, ApiError)>> {
     let account = input["RoleArn"].as_str().and_then(Role::split_arn).map(|(account, _)| account.to_owned());
     if let Some(account) = account.filter(|account| is_account_id(account) && exists(&app, account)) {
         call.account = account;
     }
     match prove(&app, &call, &input).await {
         Ok(identity) => Ok(Call { caller: Caller::WebIdentity(identity), ..call }),
-        Err(error) => Err((call, error)),
+        Err(error) => Err(Box::new((call, error))),
     }
 }
 
@@ -41,7 +41,8 @@ async fn prove(app: &App, call: &Call, input: &Value) -> Result<WebIdentity, Api
     if input["ProviderId"].as_str().is_some() {
         return Err(invalid("OpenTrail takes tokens of OpenID Connect providers only; leave out ProviderId."));
     }
-    let token = WebToken::read(text).map_err(|_| invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"))?;
+    let token = WebToken::read(text)
+        .map_err(|_| invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"))?;
     let issuer = token.claims.iss.strip_prefix("https://").ok_or_else(|| invalid("Issuer must be a valid URL"))?;
     let arn = format!("arn:aws:iam::{}:oidc-provider/{issuer}", call.account);
     let key = OidcProvider::key_of_arn(&arn).ok_or_else(|| unknown(&token.claims.iss))?;

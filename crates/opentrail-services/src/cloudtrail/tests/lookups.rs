@@ -139,6 +139,34 @@ async fn wrong_questions_are_told_apart() {
 }
 
 #[tokio::test]
+async fn extended_lookups_take_several_attributes_and_all_categories() {
+    let bench = Bench::with_lookups(None, true);
+    create(&bench, "us-east-1", "main").await;
+    bench.clock.advance(Duration::days(100));
+    ok(&bench, "us-east-1", "StartLogging", json!({"Name": "main"})).await;
+    let data = json!({"eventID": "d", "eventCategory": "Data", "eventName": "GetObject", "eventSource": "s3.amazonaws.com"});
+    let event = opentrail_eventlog::Event {
+        account: crate::testing::ACCOUNT.into(),
+        region: "us-east-1".into(),
+        record: data.to_string().into(),
+    };
+    bench.app.intake.submit(vec![event], bytes::Bytes::new()).await.expect("recorded");
+    assert_eq!(names(&lookup(&bench, json!({})).await), ["GetObject", "StartLogging", "CreateTrail"]);
+    let both = |name: &str, value: &str| {
+        let first = json!({"AttributeKey": "EventSource", "AttributeValue": "cloudtrail.amazonaws.com"});
+        json!({"LookupAttributes": [first, {"AttributeKey": name, "AttributeValue": value}]})
+    };
+    assert_eq!(names(&lookup(&bench, both("EventName", "StartLogging")).await), ["StartLogging"]);
+    assert_eq!(names(&lookup(&bench, both("ResourceName", "main")).await), ["StartLogging", "CreateTrail"]);
+    assert!(names(&lookup(&bench, both("EventName", "GetObject")).await).is_empty());
+    assert_eq!(names(&lookup(&bench, json!({"EventCategory": "data"})).await), ["GetObject"]);
+    assert_eq!(names(&lookup(&bench, json!({"EventCategory": "management"})).await), ["StartLogging", "CreateTrail"]);
+    refused_as(&bench, "us-east-1", "LookupEvents", json!({"EventCategory": "x"}), "InvalidEventCategoryException").await;
+    let many = json!({"LookupAttributes": vec![json!({"AttributeKey": "EventName", "AttributeValue": "x"}); 21]});
+    refused_as(&bench, "us-east-1", "LookupEvents", many, "InvalidLookupAttributesException").await;
+}
+
+#[tokio::test]
 async fn two_lookups_a_second() {
     let bench = Bench::limited(Some(2.0));
     for _ in 0..2 {

@@ -50,3 +50,25 @@ async fn every_listed_resource_is_asked_about() {
     assert_eq!(told(list(&["mine", "other"]).await).0, "AccessDeniedException");
     assert_eq!(told(list(&["other", "mine"]).await).0, "AccessDeniedException");
 }
+
+#[tokio::test]
+async fn tags_of_trails_and_requests_are_condition_keys() {
+    let bench = Bench::new();
+    create(&bench, "us-east-1", "red").await;
+    create(&bench, "us-east-1", "blue").await;
+    let tags =
+        |name: &str, value: &str| json!({"ResourceId": arn("us-east-1", name), "TagsList": [{"Key": "team", "Value": value}]});
+    for name in ["red", "blue"] {
+        bench.run(&SERVICE, bench.call(), "AddTags", tags(name, name)).await.expect("root may");
+    }
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "cloudtrail:*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "red"}}},
+        {"Effect": "Deny", "Action": "cloudtrail:AddTags", "Resource": "*",
+         "Condition": {"StringNotEquals": {"aws:RequestTag/team": "red"}}}]});
+    let alice = bench.call_of_user("alice", Some(policy)).await;
+    let run = async |operation: &str, input: Value| bench.run(&SERVICE, alice.clone(), operation, input).await.is_ok();
+    assert!(run("StopLogging", json!({"Name": "red"})).await);
+    assert!(!run("StopLogging", json!({"Name": "blue"})).await);
+    assert!(run("AddTags", tags("red", "red")).await);
+    assert!(!run("AddTags", tags("red", "blue")).await);
+}

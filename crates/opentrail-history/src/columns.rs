@@ -1,0 +1,132 @@
+//! Values of fields by row: what counting needs of a part, made from the rows of the values.
+
+use crate::error::HistoryError;
+use crate::live::leaves::Kind;
+use crate::live::paths::PathId;
+use crate::part::{Part, Work};
+use crate::rows::{RowSet, Union};
+use opentrail_query::Field;
+use opentrail_query::matching::test::parts;
+use opentrail_query::query::Reading;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+/// The value of each row, as its number in `values`; 0, an empty one, where there is none.
+pub(crate) struct Column {
+    pub of_row: Vec<u32>,
+    pub values: Vec<Vec<u8>>,
+    /// Rows that have several values: those beside the one in `of_row`.
+    pub more: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Column {
+    /// The values of a field, of a short name those of the first place that has any.
+    pub fn of(field: &Field, part: &dyn Part, work: &mut Work) -> Result<Self, HistoryError> {
+        let total = part.rows();
+        work.take(u64::from(total) / 8)?;
+        let mut column = Self { of_row: vec![0; total as usize], values: vec![Vec::new()], more: BTreeMap::new() };
+        for reading in field.readings() {
+            let first = column.values.len() as u32;
+            for path in part.paths_at(&reading.path) {
+                column.add_path(part, path, reading, first, work)?;
+            }
+        }
+        Ok(column)
+    }
+
+    /// Adds the values of a path. Values numbered below `first` are of places that come before.
+    fn add_path(
+        &mut self,
+        part: &dyn Part,
+        path: PathId,
+        reading: &Reading,
+        first: u32,
+        work: &mut Work,
+    ) -> Result<(), HistoryError> {
+        let mut lists = Vec::new();
+        part.each_leaf(path, b"", work, &mut |leaf| {
+            let counted = match leaf.kind {
+                Kind::Text | Kind::Uuid => parts(leaf.value, reading.part)[0].map(<[u8]>::to_vec),
+                Kind::Plain => Some(leaf.value.to_vec()),
+                Kind::Empty => None,
+                Kind::CutText | Kind::CutPlain => {
+                    Some([&leaf.value[..leaf.value.len() - crate::disk::live_source::FINGERPRINT], "…".as_bytes()].concat())
+                }
+            };
+            if let Some(value) = counted {
+                lists.push((self.values.len() as u32, leaf.rows));
+                self.values.push(value);
+            }
+            ControlFlow::Continue(())
+        })?;
+        for (value, rows) in lists {
+            work.take(2)?;
+            part.each_row(rows, &mut |row| {
+                let Some(place) = self.of_row.get_mut(row as usize) else { return };
+                if *place == 0 {
+                    *place = value;
+                } else if *place >= first {
+                    self.more.entry(row).or_default().push(value);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes one value of the several that a row has: all of them, in order, with commas.
+    pub fn join(&mut self) {
+        let mut joined: HashMap<Vec<Vec<u8>>, u32> = HashMap::new();
+        for (row, more) in std::mem::take(&mut self.more) {
+            let place = &mut self.of_row[row as usize];
+            let mut texts: Vec<Vec<u8>> =
+                std::iter::once(*place).chain(more).map(|value| self.values[value as usize].clone()).collect();
+            texts.sort_unstable();
+            texts.dedup();
+            let values = &mut self.values;
+            *place = *joined.entry(texts).or_insert_with_key(|texts| {
+                values.push(texts.join(&b", "[..]));
+                values.len() as u32 - 1
+            });
+        }
+    }
+}
+
+/// Combinations of two columns' values: by row the number of the combination, and what each combination is.
+pub(crate) fn combine(a: &[u32], b: &[u32], kinds: (usize, usize), rows: &RowSet) -> (Vec<u32>, Vec<(u32, u32)>) {
+    /// Most combinations that have a place each.
+    const DENSE: usize = 1 << 20;
+    let mut combined = vec![0; a.len()];
+    let mut pairs = Vec::new();
+    let total = a.len() as u32;
+    if kinds.0 * kinds.1 <= DENSE {
+        let mut numbers = vec![u32::MAX; kinds.0 * kinds.1];
+        rows.each(0, total, &mut |row| {
+            let (left, right) = (a[row as usize], b[row as usize]);
+            let number = &mut numbers[left as usize * kinds.1 + right as usize];
+            if *number == u32::MAX {
+                *number = pairs.len() as u32;
+                pairs.push((left, right));
+            }
+            combined[row as usize] = *number;
+            true
+        });
+    } else {
+        let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
+        rows.each(0, total, &mut |row| {
+            let pair = (a[row as usize], b[row as usize]);
+            combined[row as usize] = *numbers.entry(pair).or_insert_with(|| {
+                pairs.push(pair);
+                pairs.len() as u32 - 1
+            });
+            true
+        });
+    }
+    (combined, pairs)
+}
+
+/// Rows of one value.
+pub(crate) fn rows_of(part: &dyn Part, rows: crate::part::RowsAt, work: &mut Work) -> Result<RowSet, HistoryError> {
+    let mut union = Union::new(part.rows());
+    part.add_rows(rows, work, &mut union)?;
+    Ok(union.into_set())
+}
