@@ -1,12 +1,16 @@
 """Temporary credentials with the real clients: every service, S3 included, presigned URLs, wrong tokens, records."""
 
+import base64
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 
 import boto3
 import pytest
+import rsa
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -220,3 +224,62 @@ def test_sessions_survive_a_restart(make_server):
     server.kill()
     server.start()
     assert with_session(server, credentials, "sts").get_caller_identity()["Arn"] == ROOT
+
+
+ISSUER = "https://token.example.com"
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def web_token(key, kid="k1", **claims):
+    """What an OpenID Connect provider signs."""
+    now = int(time.time())
+    claims = {"iss": ISSUER, "sub": "repo:team/app", "aud": "sts.amazonaws.com", "iat": now, "exp": now + 300} | claims
+    signed = ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": kid, "typ": "JWT"}, claims))
+    return f"{signed}.{base64url(rsa.sign(signed.encode(), key, 'SHA-256'))}"
+
+
+def test_web_identities_are_verified_for_real(make_server, tmp_path):
+    public, key = rsa.newkeys(2048)
+    number = lambda n: base64url(n.to_bytes((n.bit_length() + 7) // 8, "big"))
+    jwks = {"keys": [{"kty": "RSA", "kid": "k1", "use": "sig", "alg": "RS256", "n": number(public.n), "e": number(public.e)}]}
+    (tmp_path / "jwks.json").write_text(json.dumps(jwks))
+    server = make_server(OPENTRAIL_OIDC__JWKS=f"{ISSUER}={tmp_path / 'jwks.json'}").start()
+    iam = server.client("iam")
+    provider = iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=["sts.amazonaws.com"], ThumbprintList=["a" * 40])
+    provider = provider["OpenIDConnectProviderArn"]
+    role = iam.create_role(RoleName="deploy", AssumeRolePolicyDocument=document({
+        "Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringLike": {"token.example.com:sub": "repo:team/*"}, "StringEquals": {"token.example.com:aud": "sts.amazonaws.com"}}}))
+    role = role["Role"]["Arn"]
+    iam.put_role_policy(RoleName="deploy", PolicyName="p", PolicyDocument=document(allow("cloudtrail:ListTrails")))
+    sts = boto3.session.Session(region_name=REGION).client(
+        "sts", endpoint_url=server.endpoint, config=Config(signature_version=UNSIGNED, retries={"max_attempts": 0}))
+    assume = lambda token, **more: sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="build", WebIdentityToken=token, **more)
+
+    answer = assume(web_token(key))
+    assert answer["SubjectFromWebIdentityToken"] == "repo:team/app" and answer["Provider"] == provider
+    assert answer["Audience"] == "sts.amazonaws.com"
+    with_session(server, answer["Credentials"], "cloudtrail").list_trails()
+    called = server.recorded("AssumeRoleWithWebIdentity")
+    assert called["userIdentity"] == {"type": "WebIdentityUser", "principalId": f"{provider}:sts.amazonaws.com:repo:team/app",
+                                      "userName": "repo:team/app", "identityProvider": provider}
+    assert "webIdentityToken" not in called["requestParameters"]
+    later = server.recorded("ListTrails")["userIdentity"]["sessionContext"]["webIdFederationData"]
+    assert later == {"federatedProvider": provider, "attributes": {
+        "token.example.com:aud": "sts.amazonaws.com", "token.example.com:sub": "repo:team/app"}}
+
+    _, stranger = rsa.newkeys(2048)
+    now = int(time.time())
+    for token, expect in (
+        (web_token(stranger), "InvalidIdentityToken"), (web_token(key, kid="k2"), "InvalidIdentityToken"),
+        (web_token(key, aud="other"), "InvalidIdentityToken"), (web_token(key, iss="https://other.example.com"), "InvalidIdentityToken"),
+        (web_token(key, exp=now - 3600), "ExpiredTokenException"), (web_token(key, nbf=now + 3600), "InvalidIdentityToken"),
+        (web_token(key, sub="repo:mallory/app"), "AccessDenied"), ("nonsense", "InvalidIdentityToken"),
+        (web_token(key)[:-3] + "AAA", "InvalidIdentityToken"),
+    ):
+        assert refused(assume, token=token) == expect, token
+    failure = server.recorded("AssumeRoleWithWebIdentity", lambda r: r.get("errorCode") == "AccessDenied")
+    assert failure["userIdentity"]["userName"] == "repo:mallory/app"
