@@ -79,7 +79,7 @@ class Server:
         guard.start()
         line = self.process.stdout.readline()
         guard.cancel()
-        ready = re.fullmatch(r"opentrail ready (http://127\.0\.0\.1:\d+)\n", line)
+        ready = re.fullmatch(r"opentrail ready (https?://127\.0\.0\.1:\d+)\n", line)
         assert ready, f"said {line!r} instead of being ready:\n{self.log_tail()}"
         self.endpoint = ready[1]
         return self

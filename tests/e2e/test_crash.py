@@ -1,10 +1,12 @@
 """SIGKILL, many times, under load: what was acknowledged is recorded, delivered once, and proved."""
 
+import base64
 import contextlib
 import itertools
 import random
 import threading
 import time
+import zlib
 from collections import Counter
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -140,4 +142,74 @@ def test_kills_lose_nothing_and_double_nothing(make_server, request):
         "AWS_ENDPOINT": server.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": REGION})
     assert verified.returncode == 0, verified.stdout + verified.stderr
     print({call: len(wanted) for call, wanted in acknowledged.items()}, len(files.files), "files")
+    server.stop()
+
+
+LOCKED = "crash-versions"
+
+
+class VersionedLoad(Load):
+    """Puts, each a version of one of a few keys; remembers the versions that were acknowledged."""
+
+    def __init__(self, server):
+        self.versions = {}
+        super().__init__(server)
+
+    def work(self, number):
+        pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=1, read=5))
+        for count in itertools.count():
+            if not self.running:
+                return
+            # A few versions of each key, then another: what is left alone for a day of the rules is marked.
+            key, body = f"{'old' if count % 2 else 'new'}/k{number}-{count // 20}", f"t{number}-{count}"
+            request = AWSRequest("PUT", f"{self.server.endpoint}/{LOCKED}/{key}", data=body.encode(), headers={"x-amz-checksum-crc32": crc32(body)})
+            S3SigV4Auth(self.key, "s3", REGION).add_auth(request)
+            request = request.prepare()
+            try:
+                answer = pool.request(request.method, request.url, body=request.body, headers=dict(request.headers), redirect=False)
+            except (urllib3.exceptions.HTTPError, OSError):
+                time.sleep(0.05)
+                continue
+            if answer.status == 200:
+                self.versions[answer.headers["x-amz-version-id"]] = (key, body)
+            else:
+                self.refused.append((key, answer.status, answer.data[:300]))
+
+
+def crc32(text):
+    return base64.b64encode(zlib.crc32(text.encode()).to_bytes(4, "big")).decode()
+
+
+@pytest.mark.timeout(200)
+def test_kills_keep_held_versions_and_what_rules_did(make_server, request):
+    """Versions under a hold survive kills whole, also under old ones being expired at the same time."""
+    server = make_server(**{"OPENTRAIL_LIFECYCLE__INTERVAL": "200ms", "OPENTRAIL_LIFECYCLE__DAY": "1s"}).start()
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket=LOCKED, ObjectLockEnabledForBucket=True)
+    s3.put_object_lock_configuration(Bucket=LOCKED, ObjectLockConfiguration={
+        "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}})
+    s3.put_bucket_lifecycle_configuration(Bucket=LOCKED, LifecycleConfiguration={"Rules": [
+        {"ID": "all", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 1},
+         "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}]})
+    load = VersionedLoad(server)
+    for _ in range(max(3, request.config.getoption("--kills") // 4)):
+        time.sleep(random.uniform(0.5, 1.5))
+        server.kill()
+        server.start()
+    time.sleep(1)
+    load.stop()
+    assert not load.refused, load.refused[:5]
+    s3 = server.client("s3")
+    pages = list(s3.get_paginator("list_object_versions").paginate(Bucket=LOCKED))
+    there = {v["VersionId"]: v["Key"] for page in pages for v in page.get("Versions", [])}
+    lost = {version for version, (key, _) in load.versions.items() if there.get(version) != key}
+    assert load.versions and not lost, f"{len(lost)} of {len(load.versions)} held versions are gone"
+    for version in random.sample(sorted(load.versions), min(40, len(load.versions))):
+        key, body = load.versions[version]
+        assert s3.get_object(Bucket=LOCKED, Key=key, VersionId=version)["Body"].read().decode() == body
+    entries = [e for page in pages for e in page.get("Versions", []) + page.get("DeleteMarkers", [])]
+    latest = Counter(e["Key"] for e in entries if e["IsLatest"])
+    assert set(latest.values()) == {1} and set(latest) == {e["Key"] for e in entries}, "each key has one latest version"
+    marks = lambda: s3.list_object_versions(Bucket=LOCKED, Prefix="old/").get("DeleteMarkers")
+    wait_for("rules to be carried out", marks)
     server.stop()

@@ -57,6 +57,7 @@ def test_each_put_is_a_version(s3, bucket):
     refused(s3.get_object, "InvalidArgument", Bucket=bucket, Key="k", VersionId="nonsense")
     refused(s3.head_object, "404", Bucket=bucket, Key="k", VersionId="0" * 32)
     refused(s3.delete_bucket, "BucketNotEmpty", Bucket=bucket)
+    refused(s3.put_object, "InvalidArgument", Bucket=bucket, Key="k\0ffff", Body=b"")
 
 
 def test_delete_markers(s3, bucket):

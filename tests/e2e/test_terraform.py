@@ -115,13 +115,73 @@ resource "aws_cloudtrail" "audit" {
 """
 
 
+HELD = """
+resource "aws_s3_bucket" "held" {
+  bucket              = "tf-held"
+  object_lock_enabled = true
+  tags                = { team = "audit" }
+}
+resource "aws_s3_bucket_versioning" "held" {
+  bucket = aws_s3_bucket.held.id
+  versioning_configuration { status = "Enabled" }
+}
+resource "aws_s3_bucket_object_lock_configuration" "held" {
+  bucket = aws_s3_bucket.held.id
+  rule {
+    default_retention {
+      mode = "GOVERNANCE"
+      days = 1
+    }
+  }
+  depends_on = [aws_s3_bucket_versioning.held]
+}
+resource "aws_s3_bucket_lifecycle_configuration" "held" {
+  bucket = aws_s3_bucket.held.id
+  rule {
+    id     = "archive"
+    status = "Enabled"
+    filter { prefix = "AWSLogs/" }
+    transition {
+      days          = 90
+      storage_class = "GLACIER"
+    }
+    expiration { days = 400 }
+    noncurrent_version_expiration { noncurrent_days = 30 }
+    abort_incomplete_multipart_upload { days_after_initiation = 7 }
+  }
+  depends_on = [aws_s3_bucket_versioning.held]
+}
+resource "aws_s3_bucket_public_access_block" "held" {
+  bucket                  = aws_s3_bucket.held.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+resource "aws_s3_bucket_ownership_controls" "held" {
+  bucket = aws_s3_bucket.held.id
+  rule { object_ownership = "BucketOwnerEnforced" }
+}
+resource "aws_s3_bucket" "plain" {
+  bucket        = "tf-plain"
+  force_destroy = true
+}
+resource "aws_s3_object" "file" {
+  bucket  = aws_s3_bucket.plain.id
+  key     = "dir/file.txt"
+  content = "@CONTENT@"
+  tags    = { kind = "file" }
+}
+"""
+
+
 class Terraform:
     def __init__(self, server, directory):
         self.server, self.directory = server, directory
         directory.mkdir()
 
-    def write(self, trail):
-        text = PROVIDER + BUCKETS + trail
+    def write(self, trail, common=BUCKETS):
+        text = PROVIDER + common + trail
         policy = bucket_policy("tf-logs")
         (self.directory / "main.tf").write_text(text.replace("@ENDPOINT@", self.server.endpoint).replace("@POLICY@", policy))
 
@@ -180,3 +240,25 @@ def test_a_trail_from_apply_to_destroy(server, tmp_path):
     terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
     assert cloudtrail.describe_trails()["trailList"] == []
     assert server.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not TERRAFORM, reason="terraform is not installed")
+@pytest.mark.skipif(not PLUGINS.is_dir(), reason=f"no provider plugins in {PLUGINS} (TF_PLUGIN_DIR)")
+def test_a_bucket_that_holds_from_apply_to_destroy(server, tmp_path):
+    terraform = Terraform(server, tmp_path / "tf")
+    terraform.write(HELD.replace("@CONTENT@", "one"), common="")
+    terraform.run("init", f"-plugin-dir={PLUGINS}", "-input=false", "-no-color")
+    terraform.apply()
+    s3 = server.client("s3")
+    assert s3.get_bucket_versioning(Bucket="tf-held")["Status"] == "Enabled"
+    lock = s3.get_object_lock_configuration(Bucket="tf-held")["ObjectLockConfiguration"]
+    assert lock["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 1}
+    [rule] = s3.get_bucket_lifecycle_configuration(Bucket="tf-held")["Rules"]
+    assert rule["Expiration"] == {"Days": 400} and rule["Filter"] == {"Prefix": "AWSLogs/"}
+    assert s3.get_object(Bucket="tf-plain", Key="dir/file.txt")["Body"].read() == b"one"
+    terraform.write(HELD.replace("@CONTENT@", "two").replace("400", "500"), common="")
+    terraform.apply()
+    assert s3.get_object(Bucket="tf-plain", Key="dir/file.txt")["Body"].read() == b"two"
+    terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
+    assert s3.list_buckets()["Buckets"] == []

@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-catalog", &["eventlog", "model"], &[]),
     ("opentrail-history", &["eventlog", "model", "query"], &[]),
     ("opentrail-logs", &["catalog"], &["eventlog"]),
-    ("opentrail-storage", &["catalog", "eventlog", "model", "policy"], &[]),
+    ("opentrail-storage", &["catalog", "eventlog", "kms", "model", "policy", "seal"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-messaging", &["catalog", "eventlog", "policy"], &[]),
     ("opentrail-aws-environment", &[], &[]),
@@ -32,6 +32,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-search", &["aws-environment", "model", "query"], &[]),
     ("opentrail-import", &["eventlog", "history", "query", "search"], &[]),
     ("opentrail-seal", &[], &[]),
+    ("opentrail-kms", &["catalog", "eventlog", "model", "policy", "seal"], &[]),
     (
         "opentrail-services",
         &[
@@ -40,6 +41,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "eventlog",
             "history",
             "import",
+            "kms",
             "messaging",
             "model",
             "policy",
@@ -60,6 +62,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "eventlog",
             "history",
             "import",
+            "kms",
             "messaging",
             "model",
             "policy",

@@ -17,7 +17,7 @@ use opentrail_model::digest::{
 use opentrail_model::keys::Place;
 use opentrail_model::timestamp::event_time;
 use opentrail_model::trail::Trail;
-use opentrail_storage::{BucketFault, LogObject, TrailBinding};
+use opentrail_storage::{BucketFault, LogObject};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::atomic::Ordering;
@@ -224,7 +224,7 @@ async fn put(context: &Context, trail: &Trail, staged: &StagedDigest) -> Result<
             (METADATA_SIGNATURE_ALGORITHM.into(), SIGNATURE_ALGORITHM.into()),
         ],
     };
-    context.buckets.put(&TrailBinding::of(trail), object).await
+    context.buckets.put(&context.binding(trail)?, object).await
 }
 
 fn status(context: &Context, chain: &DigestChain, fault: Option<&BucketFault>) -> Result<TrailStatus, DeliveryError> {

@@ -6,10 +6,11 @@ use crate::mark_range::RangeFile;
 use crate::marker::Marker;
 use crate::state::DeliveryState;
 use crate::task;
-use opentrail_catalog::Catalog;
+use opentrail_catalog::{Catalog, Entity};
 use opentrail_eventlog::{Event, Intake};
 use opentrail_model::service_event::{Occasion, service_event};
-use opentrail_storage::{BucketFault, LogBuckets};
+use opentrail_model::trail::Trail;
+use opentrail_storage::{BucketFault, LogBuckets, TrailBinding};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -70,6 +71,18 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn now_ms(&self) -> i64 {
         i64::try_from(self.intake.now().unix_timestamp_nanos() / 1_000_000).expect("milliseconds fit for 290 million years")
+    }
+
+    /// The trail as its bucket sees it: with the settings that its files were made under, but the KMS key it has now, so
+    /// that files held back by a key that is gone go out under its successor.
+    pub(crate) fn binding(&self, trail: &Trail) -> Result<TrailBinding, BucketFault> {
+        let now: Option<Arc<Trail>> = self.catalog.get(&trail.key()).map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "the catalog failed");
+            BucketFault::new("InternalError", "the trail's settings could not be read")
+        })?;
+        let now = now.filter(|now| now.incarnation == trail.incarnation);
+        let kms_key = now.map_or_else(|| trail.kms_key_id.clone(), |now| now.kms_key_id.clone());
+        Ok(TrailBinding { kms_key, ..TrailBinding::of(trail) })
     }
 }
 

@@ -10,8 +10,8 @@ use crate::state::{DeliveryState, TrailStatus};
 use opentrail_catalog::{Changes, Entity};
 use opentrail_model::digest::{DigestLogFile, HASH_ALGORITHM};
 use opentrail_model::keys::{Place, unique_part};
-use opentrail_storage::{BucketFault, LogObject, TrailBinding};
-use std::collections::BTreeMap;
+use opentrail_storage::{BucketFault, LogObject};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -95,7 +95,7 @@ async fn deliver_mark(context: &Context, state: DeliveryState, mark: Mark) -> Re
             "records that are not JSON objects were left out of log files"
         );
     }
-    let mut changes = Changes::new();
+    let mut changes = recovered(context, &trail_id)?;
     let mut refused = None;
     for file in &range.files {
         match put_file(context, file, mark).await {
@@ -116,6 +116,17 @@ async fn deliver_mark(context: &Context, state: DeliveryState, mark: Mark) -> Re
     }
     commit(context, range, changes).await?;
     Ok(Progress::More)
+}
+
+/// A range that is delivered proves the bucket good again, also for regions that have no file in it.
+fn recovered(context: &Context, trail_id: &str) -> Result<Changes, DeliveryError> {
+    let mut changes = Changes::new();
+    for mut status in context.catalog.list::<TrailStatus>(&format!("{trail_id}/"))? {
+        if status.latest_delivery_error.take().is_some() {
+            changes.put(&status);
+        }
+    }
+    Ok(changes)
 }
 
 fn validates(range: &RangeResult, file: &RangeFile) -> bool {
@@ -174,7 +185,7 @@ async fn put_file(context: &Context, file: &RangeFile, mark: Mark) -> Result<Pen
         content_encoding: Some("gzip"),
         metadata: Vec::new(),
     };
-    context.buckets.put(&TrailBinding::of(trail), object).await?;
+    context.buckets.put(&context.binding(trail)?, object).await?;
     let stats = &context.stats;
     stats.files.fetch_add(1, Ordering::Relaxed);
     stats.records.fetch_add(file.file.records, Ordering::Relaxed);
@@ -242,10 +253,13 @@ async fn refuse(
     let trail_id = &range.state.trail_id;
     tracing::warn!(trail = file.trail.name, bucket = file.trail.bucket, region = file.region, %fault, "the bucket refused a log file");
     let mut changes = Changes::new();
-    for waiting in &range.files {
-        let known = context.catalog.get::<TrailStatus>(&TrailStatus::key_of(trail_id, &waiting.region))?;
+    // What comes after this range waits as well; so the home region, where trails are looked at, tells of it too.
+    let waiting: BTreeSet<&str> =
+        range.files.iter().map(|waiting| waiting.region.as_str()).chain([file.trail.home_region.as_str()]).collect();
+    for region in waiting {
+        let known = context.catalog.get::<TrailStatus>(&TrailStatus::key_of(trail_id, region))?;
         if known.is_none_or(|status| status.latest_delivery_error.as_deref() != Some(fault.code.as_str())) {
-            changes.put(&status(context, trail_id, &waiting.region, mark, Some(fault))?);
+            changes.put(&status(context, trail_id, region, mark, Some(fault))?);
         }
     }
     let age_ms = context.now_ms() - mark.at_ms;

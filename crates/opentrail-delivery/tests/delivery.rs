@@ -34,6 +34,10 @@ struct FaultyBuckets {
 
 #[async_trait]
 impl LogBuckets for FaultyBuckets {
+    fn takes_keys(&self) -> bool {
+        false
+    }
+
     async fn check(&self, _: &TrailBinding) -> Result<(), BucketFault> {
         Ok(())
     }

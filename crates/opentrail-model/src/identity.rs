@@ -22,6 +22,8 @@ pub enum UserIdentity {
     InSession { who: Box<UserIdentity>, session: SessionContext },
     /// An OpenTrail or AWS service acting by itself, for example `cloudtrail.amazonaws.com`.
     Service { invoked_by: String },
+    /// A caller for whom a service makes a call: the caller's identity with the service.
+    Forwarded { by: Box<UserIdentity>, invoked_by: String },
     /// A service event's identity: no type, the account and the service.
     ServiceEvent { account: String, invoked_by: String },
     /// A call without valid credentials; `access_key` is what was claimed.
@@ -109,6 +111,11 @@ impl UserIdentity {
             Self::InSession { who, session } => {
                 let mut identity = who.to_value();
                 identity["sessionContext"] = session.to_value();
+                identity
+            }
+            Self::Forwarded { by, invoked_by } => {
+                let mut identity = by.to_value();
+                identity["invokedBy"] = invoked_by.as_str().into();
                 identity
             }
             Self::Service { invoked_by } => json!({"type": "AWSService", "invokedBy": invoked_by}),

@@ -17,6 +17,8 @@
 
 mod root_key_file;
 mod sealed;
+
+mod deriving_key;
 mod secret_file;
 
 mod passphrase;
@@ -27,9 +29,10 @@ mod error;
 #[cfg(test)]
 mod tests;
 
+pub use deriving_key::{DerivingKey, KEY_BYTES, MESSAGE_OVERHEAD_BYTES};
 pub use error::SealError;
 pub use passphrase::{MIN_PASSPHRASE_BYTES, PassphraseWrapper};
 pub use root_key_file::{RootKeyFile, RotatedTo};
-pub use sealed::{MAX_PLAINTEXT_BYTES, OVERHEAD_BYTES, Seal};
+pub use sealed::{MAX_PLAINTEXT_BYTES, OVERHEAD_BYTES, Seal, append_texts};
 pub use secret_file::write_secret_file;
 pub use wrapper::{KeyWrapper, Unprotected, WrapError};

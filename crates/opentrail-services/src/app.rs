@@ -9,6 +9,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
@@ -43,6 +44,7 @@ pub struct App {
     pub settings: Settings,
     pub catalog: Catalog,
     pub intake: Intake,
+    pub kms: Kms,
     pub history: History,
     /// Takes existing log files into the history.
     pub importer: Importer,

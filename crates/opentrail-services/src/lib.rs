@@ -21,6 +21,7 @@ pub mod cloudtrail_data;
 mod credentials;
 mod dates;
 pub mod iam;
+pub mod kms;
 mod last_used;
 mod mfa;
 pub mod opentrail;
@@ -54,6 +55,7 @@ pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,
     &iam::SERVICE,
+    &kms::SERVICE,
     &opentrail::SERVICE,
     &organizations::SERVICE,
     &sqs::SERVICE,

@@ -13,6 +13,7 @@ use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
@@ -34,6 +35,10 @@ pub(crate) struct FakeBuckets {
 
 #[async_trait]
 impl LogBuckets for FakeBuckets {
+    fn takes_keys(&self) -> bool {
+        true
+    }
+
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
         self.checked.lock().expect("no panic").push(trail.clone());
         match trail.bucket.split('-').next() {
@@ -82,6 +87,7 @@ impl Bench {
         .expect("history");
         let buckets = Arc::new(FakeBuckets::default());
         let seal = Arc::new(Seal::ephemeral());
+        let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -90,13 +96,14 @@ impl Bench {
                 lookup_rate,
                 extended_lookup,
             },
-            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone()).expect("store"),
+            store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             queues: Queues::open(catalog.clone(), intake.clone()).expect("queues"),
             catalog,
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,
+            kms,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
             sign_in_throttle: SignInThrottle::default(),

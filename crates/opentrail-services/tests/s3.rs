@@ -5,10 +5,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
+use opentrail_kms::Kms;
 use opentrail_seal::Seal;
 use opentrail_services::s3::{S3, S3Context, serve, service};
 use opentrail_services::{AccessKey, Account, AuthMode, Call, Caller, User};
-use opentrail_storage::EmbeddedStore;
+use opentrail_storage::{
+    Bucket, DefaultRetention, EmbeddedLogBuckets, EmbeddedStore, LogBuckets, LogObject, ObjectLockSettings, RemoteConfig,
+    RemoteLogBuckets, RetentionMode, RetentionPeriod, TrailBinding, Versioning,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +28,8 @@ struct Server {
     root: AccessKey,
     reader: AccessKey,
     intake: Intake,
+    store: EmbeddedStore,
+    kms: Kms,
 }
 
 fn user(name: &str, policy: &str, now: OffsetDateTime) -> User {
@@ -38,7 +44,9 @@ async fn start(auth_mode: AuthMode) -> Server {
     let (catalog, applier) = Catalog::open(&dir.path().join("catalog.db")).expect("the catalog opens");
     let config = LogConfig { segment_bytes: 32 * 1024 * 1024, sync: false, ..LogConfig::default() };
     let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("the log opens");
-    let store = EmbeddedStore::open(dir.path(), catalog.clone()).expect("the store opens");
+    let seal = Arc::new(Seal::ephemeral());
+    let store = EmbeddedStore::open(dir.path(), catalog.clone(), Arc::clone(&seal)).expect("the store opens");
+    let kms = Kms::new(&dir.path().join("keys"), catalog.clone(), seal);
     let intake = Intake::new(log, Arc::new(SystemClock));
     let now = intake.now();
     let root = AccessKey::generate(ACCOUNT, None, now);
@@ -52,14 +60,16 @@ async fn start(auth_mode: AuthMode) -> Server {
     let context = S3Context {
         catalog,
         intake: intake.clone(),
-        store,
+        store: store.clone(),
         seal: Arc::new(Seal::ephemeral()),
+        kms: kms.clone(),
+        bucket_keys: Arc::default(),
         account_id: ACCOUNT.into(),
         auth_mode,
         domains: Vec::new(),
     };
     let endpoint = listen(service(context)).await;
-    Server { _dir: dir, endpoint, root, reader, intake }
+    Server { _dir: dir, endpoint, root, reader, intake, store, kms }
 }
 
 async fn listen(s3: S3) -> String {
@@ -183,4 +193,79 @@ async fn the_command_line_finds_s3() {
     if !server.run("bash", "cli.sh").await {
         eprintln!("the AWS command line is not installed: skipped");
     }
+}
+
+const TRAIL_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
+  {"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:GetBucketAcl","Resource":"arn:aws:s3:::held"},
+  {"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::held/*"}]}"#;
+const CLOSED_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
+  {"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::closed/*"}]}"#;
+
+/// A bucket with Object Lock that trails may use, and one that lets nobody write.
+async fn log_buckets(server: &Server) {
+    let mut held = Bucket { policy: Some(TRAIL_POLICY.into()), ..Bucket::new("held", ACCOUNT, "us-east-1", 0) };
+    let default_retention = DefaultRetention { mode: RetentionMode::Compliance, period: RetentionPeriod::Days(1) };
+    held.settings.versioning = Versioning::Enabled;
+    held.settings.object_lock = Some(ObjectLockSettings { default_retention: Some(default_retention) });
+    let closed = Bucket { policy: Some(CLOSED_POLICY.into()), ..Bucket::new("closed", ACCOUNT, "us-east-1", 0) };
+    let mut changes = Changes::new();
+    changes.put(&held).put(&closed);
+    server.intake.submit(Vec::new(), changes.encode()).await.expect("the log takes it");
+}
+
+fn binding(bucket: &str) -> TrailBinding {
+    TrailBinding {
+        trail_arn: format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/main"),
+        account: ACCOUNT.into(),
+        home_region: "us-east-1".into(),
+        bucket: bucket.into(),
+        key_prefix: None,
+        kms_key: None,
+    }
+}
+
+/// What every implementation of the port promises.
+async fn conforms(server: &Server, buckets: &dyn LogBuckets) {
+    let object = LogObject {
+        key: format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2026/01/01/file.json.gz"),
+        body: bytes::Bytes::from_static(b"bytes"),
+        content_type: "application/json",
+        content_encoding: Some("gzip"),
+        metadata: vec![("signature".into(), "abc".into())],
+    };
+    buckets.check(&binding("held")).await.expect("the bucket takes a trail's files");
+    for _ in 0..2 {
+        buckets.put(&binding("held"), object.clone()).await.expect("the same again is fine");
+    }
+    let there = server.store.object("held", &object.key).expect("reads").expect("is durable");
+    assert_eq!((there.size, there.etag.as_str()), (5, "4b3a6218bb3e3a7303e8a171a60fcf92"));
+    assert_eq!(there.headers.content_type.as_deref(), Some("application/json"));
+    assert_eq!(there.headers.content_encoding.as_deref(), Some("gzip"));
+    assert_eq!(there.headers.user_metadata.get("signature").map(String::as_str), Some("abc"));
+    assert_eq!(there.settings.retention.map(|retention| retention.mode), Some(RetentionMode::Compliance), "held by default");
+    for (bucket, code) in [("absent", "NoSuchBucket"), ("closed", "AccessDenied")] {
+        let check = buckets.check(&binding(bucket)).await.expect_err("refused");
+        let put = buckets.put(&binding(bucket), object.clone()).await.expect_err("refused");
+        assert_eq!((check.code.as_str(), put.code.as_str()), (code, code), "{check} / {put}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_log_buckets_conform() {
+    let server = start(AuthMode::Enforce).await;
+    log_buckets(&server).await;
+    conforms(&server, &EmbeddedLogBuckets::new(server.store.clone(), server.intake.clone(), server.kms.clone())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn remote_log_buckets_conform() {
+    let server = start(AuthMode::Enforce).await;
+    log_buckets(&server).await;
+    let remote = RemoteLogBuckets::new(RemoteConfig {
+        endpoint: server.endpoint.clone(),
+        region: "us-east-1".into(),
+        access_key: server.root.id.clone(),
+        secret_key: server.root.secret.clone(),
+    });
+    conforms(&server, &remote).await;
 }

@@ -5,6 +5,7 @@ use crate::object_lock::Retention;
 use crate::settings::BucketSettings;
 use crate::storage_class::{Restored, StorageClass};
 use opentrail_catalog::Entity;
+use opentrail_kms::EncryptionContext;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -71,6 +72,33 @@ pub struct ObjectHeaders {
 pub struct BlobRef {
     pub id: String,
     pub size: u64,
+    /// `None` for bytes that were written before there was encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<BlobEncryption>,
+}
+
+/// What is kept of how bytes are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlobEncryption {
+    /// By the store itself (SSE-S3): the data key, sealed under the root key, in base64.
+    Store { data_key: String },
+    /// Under a key of KMS.
+    Kms(KmsEncryption),
+    /// As the first blob of the object: its parts have one data key.
+    AsFirst,
+}
+
+/// A data key that KMS made, and what it has to be told to give it out again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KmsEncryption {
+    pub key_arn: String,
+    /// The ciphertext blob of the data key, in base64.
+    pub data_key: String,
+    pub context: EncryptionContext,
+    /// Whether the data key is the bucket's, used for many objects.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bucket_key: bool,
 }
 
 /// What an object has besides its bytes and headers, and an upload hands on to the object it becomes.
@@ -127,6 +155,14 @@ pub const NULL_VERSION: &str = "null";
 impl Object {
     pub(crate) fn entity_key(bucket: &str, key: &str) -> String {
         format!("{bucket}/{key}")
+    }
+
+    /// The KMS key it is encrypted under; `None` if the store itself encrypts it.
+    pub fn kms(&self) -> Option<&KmsEncryption> {
+        match self.blobs.first()?.encryption.as_ref()? {
+            BlobEncryption::Kms(kms) => Some(kms),
+            BlobEncryption::Store { .. } | BlobEncryption::AsFirst => None,
+        }
     }
 
     /// The number of parts it was uploaded in; `None` if in one piece.
@@ -200,6 +236,9 @@ pub struct Upload {
     pub headers: ObjectHeaders,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// The KMS key's data key that its parts are encrypted with; `None` if the store itself encrypts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<KmsEncryption>,
     #[serde(default)]
     pub settings: ObjectSettings,
 }

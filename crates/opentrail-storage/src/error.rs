@@ -1,17 +1,23 @@
 //! What can go wrong in the store.
 
 use opentrail_catalog::CatalogError;
+use opentrail_seal::SealError;
 use std::io;
 use std::path::PathBuf;
 
-/// Everything but the first three is the request's fault.
+/// Everything after [`StoreError::Lost`] is the request's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the catalog failed")]
     Catalog(#[from] CatalogError),
     #[error("{what} {path} failed")]
     File { what: &'static str, path: PathBuf, source: io::Error },
-    #[error("the bytes of {bucket}/{key} are missing")]
+    #[error("a data key could not be sealed")]
+    Seal(#[from] SealError),
+    /// The object is under a KMS key, and its data key was not given.
+    #[error("the data key of {bucket}/{key} is not there")]
+    Locked { bucket: String, key: String },
+    #[error("the bytes of {bucket}/{key} are missing or altered")]
     Lost { bucket: String, key: String },
     #[error("over the limit of {limit} bytes")]
     TooLarge { limit: u64 },

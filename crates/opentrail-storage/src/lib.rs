@@ -1,7 +1,7 @@
 //! The embedded object store, and the port through which trails reach their buckets.
 //!
 //! ```text
-//! writing: bytes ─▶ BlobWriter (temp file ▸ fsync ▸ rename ▸ fsync) ─▶ Blob
+//! writing: bytes ─▶ BlobWriter (encrypt ▸ temp file ▸ fsync ▸ rename ▸ fsync) ─▶ Blob
 //!          lock_object ▸ stage_… ─▶ Staged { changes, dropped }
 //!          caller: Intake::submit(event, changes) ▸ discard(dropped)
 //!
@@ -18,7 +18,7 @@
 //!
 //! Does not know: HTTP, S3's wire format, who may do what (apart from trails, whose bucket policies it evaluates).
 //!
-//! Does not promise: encryption, more than one process on a directory.
+//! Does not promise: more than one process on a directory.
 
 mod checksum;
 mod entity;
@@ -29,6 +29,7 @@ mod settings;
 mod storage_class;
 
 mod blob;
+mod blob_cipher;
 mod pins;
 mod reading;
 
@@ -55,9 +56,12 @@ mod service_record;
 mod tests;
 
 pub use blob::{Blob, BlobWriter, MAX_BLOB_BYTES};
+pub use blob_cipher::BlobKey;
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 pub use embedded_log_buckets::EmbeddedLogBuckets;
-pub use entity::{BlobRef, Bucket, NULL_VERSION, Object, ObjectHeaders, ObjectSettings, Part, Upload};
+pub use entity::{
+    BlobEncryption, BlobRef, Bucket, KmsEncryption, NULL_VERSION, Object, ObjectHeaders, ObjectSettings, Part, Upload,
+};
 pub use error::StoreError;
 pub use lifecycle::{LifecycleConfig, LifecycleError, LifecycleRound, LifecycleWorker};
 pub use lifecycle_rules::{

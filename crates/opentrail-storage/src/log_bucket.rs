@@ -15,6 +15,8 @@ pub struct TrailBinding {
     pub key_prefix: Option<String>,
     /// `o-…` for an organization trail, whose files lie below it.
     pub organization: Option<String>,
+    /// ARN of the KMS key that files are encrypted under.
+    pub kms_key: Option<String>,
 }
 
 impl TrailBinding {
@@ -27,6 +29,7 @@ impl TrailBinding {
             bucket: trail.bucket.clone(),
             key_prefix: trail.key_prefix.clone(),
             organization: trail.organization_id().map(Into::into),
+            kms_key: trail.kms_key_id.clone(),
         }
     }
 }
@@ -70,6 +73,9 @@ pub trait LogBuckets: Send + Sync + 'static {
     /// `cloudtrail.amazonaws.com` read its ACL and write below `AWSLogs/<account>/`, and below `AWSLogs/<organization>/`
     /// for an organization trail. Writes the empty probe objects.
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault>;
+
+    /// Whether files can be encrypted under a key of this server's KMS.
+    fn takes_keys(&self) -> bool;
 
     /// Writes a file with the canned ACL `bucket-owner-full-control`.
     async fn put(&self, trail: &TrailBinding, object: LogObject) -> Result<(), BucketFault>;

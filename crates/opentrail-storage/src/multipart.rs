@@ -1,7 +1,7 @@
 //! Multipart uploads.
 
 use crate::blob::Blob;
-use crate::entity::{Object, Part, Upload};
+use crate::entity::{BlobEncryption, BlobRef, Object, Part, Upload};
 use crate::error::StoreError;
 use crate::store::{EmbeddedStore, ObjectLock, Staged};
 use md5::{Digest, Md5};
@@ -125,7 +125,7 @@ impl EmbeddedStore {
             last_modified_ms: now_ms,
             headers: upload.headers.clone(),
             checksum,
-            blobs: chosen.into_iter().map(|part| part.blob).collect(),
+            blobs: with_one_key(chosen.into_iter().map(|part| part.blob).collect()),
             settings: upload.settings.clone(),
             ..Object::default()
         };
@@ -152,6 +152,17 @@ impl EmbeddedStore {
         }
         Ok(staged)
     }
+}
+
+/// All parts of an upload under a KMS key have the same data key: it is kept once.
+fn with_one_key(mut blobs: Vec<BlobRef>) -> Vec<BlobRef> {
+    let Some((first, others)) = blobs.split_first_mut() else { return blobs };
+    if matches!(first.encryption, Some(BlobEncryption::Kms(_))) {
+        for blob in others.iter_mut().filter(|blob| blob.encryption == first.encryption) {
+            blob.encryption = Some(BlobEncryption::AsFirst);
+        }
+    }
+    blobs
 }
 
 /// Takes the requested parts out of those that are there.

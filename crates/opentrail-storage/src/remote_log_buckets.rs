@@ -5,7 +5,7 @@ use crate::log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};
 use crate::service_record::DELIVERY_ACL;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, ClientOptions, Error, ObjectStore, PutOptions};
 use std::collections::HashMap;
@@ -58,6 +58,8 @@ impl RemoteLogBuckets {
             .with_secret_access_key(&self.config.secret_key)
             .with_bucket_name(bucket)
             .with_virtual_hosted_style_request(false)
+            // Buckets with Object Lock take nothing without a checksum.
+            .with_checksum_algorithm(Checksum::SHA256)
             .with_client_options(ClientOptions::new().with_default_headers(headers).with_allow_http(allow_http))
             .build()
             .map_err(|error| fault(&error))?;
@@ -88,6 +90,10 @@ impl RemoteLogBuckets {
 
 #[async_trait]
 impl LogBuckets for RemoteLogBuckets {
+    fn takes_keys(&self) -> bool {
+        false
+    }
+
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
         for probe in probes(trail) {
             self.write(trail, probe).await?;

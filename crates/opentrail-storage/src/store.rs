@@ -1,11 +1,13 @@
 //! The embedded store: buckets and objects.
 
 use crate::blob::{BlobStore, BlobWriter, MAX_BLOB_BYTES};
+use crate::blob_cipher::BlobKey;
 use crate::checksum::ChecksumAlgorithm;
 use crate::entity::{Bucket, Object, Part, Upload, Version};
 use crate::error::StoreError;
 use crate::notifier::{Cause, Happening, NoNotifier, Notifier};
 use opentrail_catalog::{Catalog, Changes, Entity, NamedLock};
+use opentrail_seal::Seal;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -56,12 +58,12 @@ pub struct BucketDeletionLock {
 }
 
 impl EmbeddedStore {
-    /// Opens or creates the store in `dir`.
+    /// Opens or creates the store in `dir`. `seal` keeps the data keys of objects.
     ///
     /// # Errors
     /// If the directories cannot be made.
-    pub fn open(dir: &Path, catalog: Catalog) -> Result<Self, StoreError> {
-        let blobs = BlobStore::open(dir)?;
+    pub fn open(dir: &Path, catalog: Catalog, seal: Arc<Seal>) -> Result<Self, StoreError> {
+        let blobs = BlobStore::open(dir, seal)?;
         Ok(Self { catalog, blobs, deletions: Arc::default(), opened: SystemTime::now(), notifier: Arc::default() })
     }
 
@@ -145,12 +147,12 @@ impl EmbeddedStore {
         Ok(self.catalog.get(&Object::entity_key(bucket, key))?)
     }
 
-    /// Begins to store bytes, at most [`MAX_BLOB_BYTES`].
+    /// Begins to store bytes, at most [`MAX_BLOB_BYTES`], encrypted with this key.
     ///
     /// # Errors
     /// If the file cannot be created.
-    pub async fn write_blob(&self, checksums: &[ChecksumAlgorithm]) -> Result<BlobWriter, StoreError> {
-        self.blobs.writer(MAX_BLOB_BYTES, checksums).await
+    pub async fn write_blob(&self, checksums: &[ChecksumAlgorithm], key: &BlobKey) -> Result<BlobWriter, StoreError> {
+        self.blobs.writer(MAX_BLOB_BYTES, checksums, key).await
     }
 
     /// Removes blobs that nothing names: those a change dropped, once it is applied, or new ones whose change was refused.

@@ -3,10 +3,17 @@ use crate::listing::list;
 use futures::StreamExt;
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock};
+use opentrail_kms::Kms;
+use opentrail_seal::{DerivingKey, Seal};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
+
+mod versions;
+
+/// One for all, as a server keeps its root key over restarts.
+static SEAL: LazyLock<Arc<Seal>> = LazyLock::new(|| Arc::new(Seal::ephemeral()));
 
 struct Harness {
     dir: tempfile::TempDir,
@@ -23,8 +30,12 @@ impl Harness {
         let (catalog, applier) = Catalog::open(&dir.path().join("catalog.db")).expect("the catalog opens");
         let config = LogConfig { segment_bytes: 16 * 1024 * 1024, sync: false, ..LogConfig::default() };
         let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("the log opens");
-        let store = EmbeddedStore::open(dir.path(), catalog).expect("the store opens");
+        let store = EmbeddedStore::open(dir.path(), catalog, Arc::clone(&SEAL)).expect("the store opens");
         Self { dir, store, intake: Intake::new(log, Arc::new(SystemClock)) }
+    }
+
+    fn kms(&self) -> Kms {
+        Kms::new(&self.dir.path().join("keys"), self.store.catalog.clone(), Arc::clone(&SEAL))
     }
 
     async fn submit(&self, staged: Staged) {
@@ -39,8 +50,12 @@ impl Harness {
     }
 
     async fn blob(&self, bytes: &[u8]) -> Blob {
-        let mut writer = self.store.write_blob(&[ChecksumAlgorithm::Crc32]).await.expect("a writer");
-        for piece in bytes.chunks(3) {
+        self.blob_with(bytes, &BlobKey::OfStore).await
+    }
+
+    async fn blob_with(&self, bytes: &[u8], key: &BlobKey) -> Blob {
+        let mut writer = self.store.write_blob(&[ChecksumAlgorithm::Crc32], key).await.expect("a writer");
+        for piece in bytes.chunks(bytes.len().div_ceil(7).max(1)) {
             writer.write(piece).await.expect("written");
         }
         writer.finish().await.expect("durable")
@@ -48,8 +63,12 @@ impl Harness {
 
     async fn put(&self, bucket: &str, key: &str, bytes: &[u8]) {
         let blob = self.blob(bytes).await;
+        self.put_blob(bucket, key, &blob).await;
+    }
+
+    async fn put_blob(&self, bucket: &str, key: &str, blob: &Blob) {
         let lock = self.store.lock_object(bucket, key).await;
-        let staged = self.store.stage_put(&lock, &mut object(bucket, key, &blob), "ObjectCreated:Put").expect("staged");
+        let staged = self.store.stage_put(&lock, &mut object(bucket, key, blob), "ObjectCreated:Put").expect("staged");
         self.submit(staged).await;
     }
 
@@ -144,7 +163,7 @@ fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
 #[tokio::test]
 async fn a_blob_has_its_name_only_when_it_is_whole() {
     let harness = Harness::new();
-    let mut writer = harness.store.write_blob(&[]).await.expect("a writer");
+    let mut writer = harness.store.write_blob(&[], &BlobKey::OfStore).await.expect("a writer");
     writer.write(b"first").await.expect("written");
     assert!(harness.store.blob_ids().expect("listed").is_empty());
     drop(writer);
@@ -190,6 +209,7 @@ async fn parts_become_an_object_with_the_multipart_etag() {
         initiator: "arn".into(),
         headers: ObjectHeaders::default(),
         checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
+        encryption: None,
         settings: ObjectSettings::default(),
     };
     let lock = harness.store.lock_object("b", "k").await;
@@ -238,6 +258,7 @@ fn trail(bucket: &str, prefix: Option<&str>) -> TrailBinding {
         bucket: bucket.into(),
         key_prefix: prefix.map(Into::into),
         organization: None,
+        kms_key: None,
     }
 }
 
@@ -246,7 +267,7 @@ async fn trails_write_where_the_bucket_policy_lets_them() {
     let harness = Harness::new();
     harness.bucket("logs", Some(TRAIL_POLICY)).await;
     harness.bucket("closed", None).await;
-    let buckets = EmbeddedLogBuckets::new(harness.store.clone(), harness.intake.clone());
+    let buckets = EmbeddedLogBuckets::new(harness.store.clone(), harness.intake.clone(), harness.kms());
     assert_eq!(buckets.check(&trail("logs", Some("p"))).await, Ok(()));
     assert!(harness.store.object("logs", "p/AWSLogs/123456789012/CloudTrail/").expect("get").is_some());
     assert!(harness.store.object("logs", "p/AWSLogs/123456789012/CloudTrail-Digest/").expect("get").is_some());
@@ -291,7 +312,7 @@ proptest! {
         delimiter in proptest::sample::select(vec!["", "/", "b", "a/"]),
         limit in 1_usize..7,
     ) {
-        let blob = Blob { id: "0".into(), size: 0, md5: [0; 16], checksums: Vec::new() };
+        let blob = Blob { id: "0".into(), size: 0, md5: [0; 16], entity_tag: [0; 16], checksums: Vec::new(), encryption: None };
         let scan = |prefix: &str, after: Option<&str>, limit: usize| {
             let found = keys.iter().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
             Ok(found.take(limit).map(|key| object("b", key, &blob)).collect())
@@ -310,4 +331,85 @@ proptest! {
         }
         prop_assert_eq!((objects, prefixes), naive(&keys, &query));
     }
+}
+
+fn file_of(harness: &Harness, blob: &Blob) -> std::path::PathBuf {
+    harness.dir.path().join("blobs").join(&blob.id[..2]).join(&blob.id)
+}
+
+/// Lengths around the borders of chunks.
+const LENGTHS: [usize; 6] = [0, 1, 131_071, 131_072, 131_073, 400_000];
+
+fn patterned(length: usize) -> Vec<u8> {
+    (0..length).map(|at| u8::try_from(at * 31 % 251).expect("below 251")).collect()
+}
+
+#[tokio::test]
+async fn bytes_are_encrypted_at_rest_and_read_back_in_any_range() {
+    let harness = Harness::new();
+    harness.bucket("b", None).await;
+    for length in LENGTHS {
+        let bytes = patterned(length);
+        let blob = harness.blob(&bytes).await;
+        harness.put_blob("b", "k", &blob).await;
+        let stored = std::fs::read(file_of(&harness, &blob)).expect("the file");
+        assert!(length < 100 || !stored.windows(64).any(|window| bytes.starts_with(window)), "{length}");
+        for (from, to) in
+            [(0, length), (0, length.min(1)), (length / 3, length / 2), (131_070, 131_075), (length - length.min(1), length)]
+        {
+            if from <= to && to <= length {
+                let range = from as u64..to as u64;
+                assert_eq!(harness.read("b", "k", range).await, bytes[from..to], "{from}..{to} of {length}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn blobs_from_before_encryption_are_read() {
+    let harness = Harness::new();
+    harness.bucket("b", None).await;
+    let bytes = patterned(400_000);
+    let blob = harness.blob_with(&bytes, &BlobKey::Unencrypted).await;
+    assert_eq!(std::fs::read(file_of(&harness, &blob)).expect("the file"), bytes);
+    harness.put_blob("b", "k", &blob).await;
+    assert_eq!(harness.read("b", "k", 100_000..300_000).await, bytes[100_000..300_000]);
+}
+
+#[tokio::test]
+async fn altered_torn_and_exchanged_bytes_are_noticed() {
+    let harness = Harness::new();
+    harness.bucket("b", None).await;
+    let key = BlobKey::Given(DerivingKey::random(), BlobEncryption::Store { data_key: String::new() });
+    let BlobKey::Given(data_key, _) = &key else { unreachable!() };
+    let bytes = patterned(400_000);
+    let read = |id: &str, size: u64| {
+        let encryption = Some(BlobEncryption::AsFirst);
+        let object = Object { blobs: vec![BlobRef { id: id.into(), size, encryption }], size, ..object_named("k") };
+        let mut open = OpenObject::new(Arc::new(object), harness.store.blobs.clone());
+        open.unlock(data_key.clone());
+        async move {
+            let stream = open.read(0..size).await.ok()?;
+            stream.collect::<Vec<_>>().await.into_iter().collect::<Result<Vec<_>, _>>().ok().map(|chunks| chunks.concat())
+        }
+    };
+    let (one, other) = (harness.blob_with(&bytes, &key).await, harness.blob_with(&bytes, &key).await);
+    assert_eq!(read(&one.id, one.size).await, Some(bytes.clone()));
+    let path = file_of(&harness, &one);
+    let whole = std::fs::read(&path).expect("the file");
+    for at in [0, 20, 32, 140_000, whole.len() - 1] {
+        let mut altered = whole.clone();
+        altered[at] ^= 1;
+        std::fs::write(&path, &altered).expect("written");
+        assert_eq!(read(&one.id, one.size).await, None, "byte {at}");
+    }
+    std::fs::write(&path, &whole[..whole.len() - 20_000]).expect("written");
+    assert_eq!(read(&one.id, one.size).await, None, "torn");
+    assert_eq!(read(&one.id, 262_144).await, None, "cut at the border of a chunk");
+    std::fs::copy(file_of(&harness, &other), &path).expect("copied");
+    assert_eq!(read(&one.id, one.size).await, None, "another blob of the same data key");
+}
+
+fn object_named(key: &str) -> Object {
+    Object { bucket: "b".into(), key: key.into(), ..Object::default() }
 }

@@ -1,5 +1,6 @@
 //! A small signing client for our own endpoint: the demo, `keys export`, `verify --endpoint` and the benchmark.
 
+use crate::client_tls;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
@@ -9,6 +10,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use time::OffsetDateTime;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// Largest answer that is read.
@@ -41,25 +43,29 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Connects to `http://HOST:PORT`.
+    /// Connects to `http://HOST:PORT` or `https://HOST:PORT`.
     ///
     /// # Errors
     /// If the URL is not of that form or nobody listens.
     pub async fn connect(endpoint: &str) -> anyhow::Result<Self> {
         let uri: Uri = endpoint.parse().with_context(|| format!("{endpoint} is not a URL"))?;
-        if uri.scheme_str() != Some("http") {
-            bail!("{endpoint}: only http:// endpoints are supported by this command yet");
-        }
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => bail!("{endpoint} is neither http:// nor https://"),
+        };
         let authority = uri.authority().with_context(|| format!("{endpoint} names no host"))?.to_string();
-        let address = if uri.port().is_some() { authority.clone() } else { format!("{authority}:80") };
+        let usual_port = if secure { 443 } else { 80 };
+        let address = if uri.port().is_some() { authority.clone() } else { format!("{authority}:{usual_port}") };
         let stream = TcpStream::connect(&address).await.with_context(|| format!("cannot connect to {endpoint}"))?;
         stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "the connection to the endpoint ended");
-            }
-        });
+        let sender = if secure {
+            let host = uri.host().unwrap_or_default();
+            let stream = client_tls::connect(stream, host).await;
+            speak(stream.with_context(|| format!("cannot speak TLS with {endpoint}"))?).await?
+        } else {
+            speak(stream).await?
+        };
         Ok(Self { authority, sender })
     }
 
@@ -204,6 +210,20 @@ impl Client {
     pub async fn s3(&mut self, caller: &Caller, method: &str, target: &str, body: impl Into<Bytes>) -> anyhow::Result<Answer> {
         self.send(caller, "s3", method, target, HeaderMap::new(), body.into()).await
     }
+}
+
+/// Begins HTTP on a connection.
+async fn speak<S>(stream: S) -> anyhow::Result<SendRequest<Body>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "the connection to the endpoint ended");
+        }
+    });
+    Ok(sender)
 }
 
 impl Answer {

@@ -2,7 +2,7 @@
 
 mod protection;
 
-pub use protection::{Passphrase, SealConfig, SealKms};
+pub use protection::{Passphrase, SealConfig, SealKms, TlsConfig};
 
 use anyhow::{Context, bail};
 use opentrail_model::{arn, regions};
@@ -35,6 +35,7 @@ pub struct Config {
     /// Where the keys of OpenID Connect issuers are, if not where the issuers say.
     pub oidc_jwks: BTreeMap<String, String>,
     pub seal: SealConfig,
+    pub tls: TlsConfig,
 }
 
 /// The S3-compatible store trails deliver to instead of the embedded one.
@@ -68,6 +69,7 @@ impl Default for Config {
             remote_s3: None,
             oidc_jwks: BTreeMap::new(),
             seal: SealConfig::default(),
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -401,6 +403,7 @@ impl Config {
         if self.remote_s3.as_ref().is_some_and(|remote| remote.endpoint.is_empty()) {
             bail!("remote.s3 needs remote.s3.endpoint");
         }
+        self.tls.files()?;
         self.seal.validate()
     }
 }

@@ -7,6 +7,7 @@
 use crate::metrics;
 use crate::server::Server;
 use crate::sign_in;
+use crate::tls::TlsFacts;
 use crate::upload;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -32,9 +33,9 @@ const BODY_PATIENCE: Duration = Duration::from_secs(60);
 pub type Answer = Response<s3s::Body>;
 
 /// Answers one request.
-pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+pub async fn answer(server: Arc<Server>, peer: SocketAddr, tls: Option<TlsFacts>, request: Request<Incoming>) -> Answer {
     if request.uri().path() == upload::PATH {
-        return upload::answer(server, peer, request).await;
+        return upload::answer(server, peer, tls, request).await;
     }
     if request.uri().path() == sign_in::PATH {
         return sign_in::answer(server, peer, request).await;
@@ -54,6 +55,7 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let (_client, client) = watch::channel(());
     let mut call = call_of(&server, peer, &head, &detected);
     call.client = Some(client);
+    call.tls = tls;
     if detected.protocol == Protocol::S3 {
         let request = Request::from_parts(head, s3s::Body::from(body));
         return opentrail_services::s3::serve(&server.s3, call, request).await;

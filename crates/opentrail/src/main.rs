@@ -5,6 +5,7 @@
 mod account_command;
 mod bench;
 mod client;
+mod client_tls;
 mod config;
 mod demo;
 mod docs_command;
@@ -18,6 +19,7 @@ mod seal_command;
 mod search_command;
 mod server;
 mod sign_in;
+mod tls;
 mod upload;
 mod verify_command;
 mod web_keys;
@@ -168,8 +170,8 @@ async fn serve(args: ServeArgs) -> anyhow::Result<u8> {
     let running = server::start(&config).await?;
     let credentials = std::path::absolute(config.data_dir.join("credentials"))?;
     eprintln!("export AWS_SHARED_CREDENTIALS_FILE={}", credentials.display());
-    eprintln!("export AWS_ENDPOINT_URL=http://{} AWS_DEFAULT_REGION={}", running.address, config.regions[0]);
-    println!("opentrail ready http://{}", running.address);
+    eprintln!("export AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={}", running.url(), config.regions[0]);
+    println!("opentrail ready {}", running.url());
     std::io::stdout().flush().context("cannot write to standard output")?;
     signals.wait().await;
     running.shut_down().await;

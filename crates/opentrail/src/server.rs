@@ -1,18 +1,20 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
+use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
 use crate::{front, root_key};
 use anyhow::{Context, bail};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use opentrail_catalog::Catalog;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_import::Importer;
+use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::signin::SignInThrottle;
@@ -29,6 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -60,6 +63,7 @@ impl Server {
 /// A server that runs.
 pub struct Running {
     pub address: SocketAddr,
+    secure: bool,
     pub root_key: AccessKey,
     pub server: Arc<Server>,
     log: EventLog,
@@ -81,6 +85,7 @@ pub struct Running {
 /// Whatever keeps the server from keeping its promises: a directory in use, a damaged log, an address that is taken.
 pub async fn start(config: &Config) -> anyhow::Result<Running> {
     config.validate()?;
+    let tls = config.tls.files()?.as_ref().map(Tls::open).transpose()?;
     let dir = &config.data_dir;
     let lock = open_data_dir(dir)?;
     let (catalog, applier) = Catalog::open(&dir.join("catalog.db")).context("cannot open the catalog")?;
@@ -93,11 +98,17 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         );
     }
     let intake = Intake::new(log.clone(), Arc::new(SystemClock));
-    let store = EmbeddedStore::open(&dir.join("objects"), catalog.clone()).context("cannot open the object store")?;
-    store.sweep_orphans().context("cannot sweep the object store")?;
     let seal = root_key::open(config, &catalog, &intake).await?;
+    let kms = Kms::new(&dir.join("keys/kms"), catalog.clone(), Arc::clone(&seal));
+    let destroyed = kms.sweep().context("cannot sweep key material")?;
+    if destroyed > 0 {
+        tracing::warn!(destroyed, "destroyed key material that no key lists: left behind by a crash, or of a deleted key");
+    }
+    let store =
+        EmbeddedStore::open(&dir.join("objects"), catalog.clone(), Arc::clone(&seal)).context("cannot open the object store")?;
+    store.sweep_orphans().context("cannot sweep the object store")?;
     let keys = SigningKeys::new(&dir.join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal));
-    let log_buckets = log_buckets(config, &store, &intake)?;
+    let log_buckets = log_buckets(config, &store, &intake, &kms)?;
     let retention = time::Duration::try_from(config.history_retention).context("history.retention is too long")?;
     let history_config = HistoryConfig { retention, ..HistoryConfig::new(dir.join("history")) };
     let (sink, history) = opentrail_history::open(history_config).context("cannot open the event history")?;
@@ -122,6 +133,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         catalog: catalog.clone(),
         intake: intake.clone(),
         seal,
+        kms,
         importer: Importer::new(intake.clone(), history.clone(), retention),
         history,
         store,
@@ -151,11 +163,13 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
+    if let Some(tls) = &tls {
+        tokio::spawn(tls.clone().follow());
+    } else if !address.ip().is_loopback() {
         tracing::warn!(%address, "listening off loopback without TLS: credentials are safe (SigV4), contents can be read on the way");
     }
     let (stop_accepting, stopping) = watch::channel(false);
-    let accepting = tokio::spawn(accept(Arc::clone(&server), listener, stopping));
+    let accepting = tokio::spawn(accept(Arc::clone(&server), listener, tls.clone(), stopping));
     let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
     let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
     let worker = LifecycleWorker::new(server.app.store.clone(), intake.clone(), worker_config);
@@ -163,6 +177,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     Ok(Running {
         address,
+        secure: tls.is_some(),
         root_key,
         server,
         log,
@@ -178,9 +193,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     })
 }
 
-fn log_buckets(config: &Config, store: &EmbeddedStore, intake: &Intake) -> anyhow::Result<Arc<dyn LogBuckets>> {
+fn log_buckets(config: &Config, store: &EmbeddedStore, intake: &Intake, kms: &Kms) -> anyhow::Result<Arc<dyn LogBuckets>> {
     Ok(match &config.remote_s3 {
-        None => Arc::new(EmbeddedLogBuckets::new(store.clone(), intake.clone())),
+        None => Arc::new(EmbeddedLogBuckets::new(store.clone(), intake.clone(), kms.clone())),
         Some(remote) => Arc::new(RemoteLogBuckets::new(RemoteConfig {
             endpoint: remote.endpoint.clone(),
             region: remote.region.clone().unwrap_or_else(|| "us-east-1".into()),
@@ -191,6 +206,11 @@ fn log_buckets(config: &Config, store: &EmbeddedStore, intake: &Intake) -> anyho
 }
 
 impl Running {
+    /// The endpoint's URL.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.secure { "https" } else { "http" }, self.address)
+    }
+
     /// Stops listening, finishes what was accepted, delivers what is buffered.
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
@@ -275,7 +295,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
-async fn accept(server: Arc<Server>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+async fn accept(server: Arc<Server>, listener: TcpListener, tls: Option<Tls>, mut stop: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -296,20 +316,14 @@ async fn accept(server: Arc<Server>, listener: TcpListener, mut stop: watch::Rec
             }
         };
         let _ = stream.set_nodelay(true);
-        let server = Arc::clone(&server);
-        let service = service_fn(move |request| {
-            let server = Arc::clone(&server);
-            async move { Ok::<_, std::convert::Infallible>(front::answer(server, peer, request).await) }
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(30))
-            .max_buf_size(256 * 1024)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let (server, watcher, tls) = (Arc::clone(&server), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, %peer, "a connection ended early");
+            match tls {
+                None => serve(server, peer, None, stream, watcher).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok((stream, facts)) => serve(server, peer, Some(facts), stream, watcher).await,
+                    Err(error) => tracing::debug!(%peer, "a TLS handshake failed: {error:#}"),
+                },
             }
             drop(slot);
         });
@@ -320,10 +334,32 @@ async fn accept(server: Arc<Server>, listener: TcpListener, mut stop: watch::Rec
     }
 }
 
-/// Removes log segments that every sink has passed and that are old enough.
+/// Answers the requests of one connection.
+async fn serve<S>(server: Arc<Server>, peer: SocketAddr, tls: Option<TlsFacts>, stream: S, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let (server, tls) = (Arc::clone(&server), tls.clone());
+        async move { Ok::<_, std::convert::Infallible>(front::answer(server, peer, tls, request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30))
+        .max_buf_size(256 * 1024)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, %peer, "a connection ended early");
+    }
+}
+
+/// Rotates and deletes KMS keys that are due; removes log segments that every sink has passed and that are old enough.
 async fn keep_house(server: Arc<Server>, log_retention: Duration) {
     loop {
         tokio::time::sleep(HOUSEKEEPING).await;
+        if let Err(error) = opentrail_kms::take_care(&server.app.kms, &server.app.intake).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "rotating and deleting keys failed; it is tried again");
+        }
         let server = Arc::clone(&server);
         let done = tokio::task::spawn_blocking(move || trim_log(&server, log_retention)).await;
         match done {

@@ -7,6 +7,7 @@
 
 use crate::front::{self, Answer, Output};
 use crate::server::Server;
+use crate::tls::TlsFacts;
 use anyhow::Context as _;
 use aws_lc_rs::digest::{Context, SHA256};
 use http::request::Parts;
@@ -56,11 +57,12 @@ impl Uploads {
 }
 
 /// Answers one upload.
-pub async fn answer(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+pub async fn answer(server: Arc<Server>, peer: SocketAddr, tls: Option<TlsFacts>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let mut detected = opentrail_wire::detect(&head, None);
     detected.protocol = Protocol::Json11;
     let mut call = front::call_of(&server, peer, &head, &detected);
+    call.tls = tls;
     let request_id = call.request_id.clone();
     let result = match admit(&server, &head, &detected, &mut call) {
         Ok(stated) => receive_and_import(&server, &head, &call, body, &stated).await,

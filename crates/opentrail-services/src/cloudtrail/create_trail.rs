@@ -31,7 +31,8 @@ pub struct CreateTrailRequest {
 /// # Errors
 /// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
 /// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `TrailAlreadyExistsException`,
-/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet. For organization trails those of [`organization::extend`].
+/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet, the faults of the key. For
+/// organization trails those of [`organization::extend`] before the bucket's.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {
@@ -49,6 +50,7 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
     input.settings.refuse_unsupported()?;
+    trail.kms_key_id = settings::check_key(app, call, &trail).await?;
 
     let lock = trails::lock(app, call, &trail.arn()).await;
     if whole {

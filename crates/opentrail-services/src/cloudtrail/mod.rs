@@ -15,6 +15,7 @@ mod trails;
 mod create_trail;
 mod delete_trail;
 mod describe_trails;
+mod encryption_key;
 mod get_trail;
 mod get_trail_status;
 mod list_trails;

@@ -46,6 +46,9 @@ impl GivenSettings {
         if self.s3_key_prefix.is_some() {
             trail.key_prefix = filled(&self.s3_key_prefix).map(Into::into);
         }
+        if self.kms_key_id.is_some() {
+            trail.kms_key_id = filled(&self.kms_key_id).map(Into::into);
+        }
         if self.is_multi_region_trail == Some(true) && !trail.multi_region {
             trail.include_global_service_events = true;
         }
@@ -65,11 +68,7 @@ impl GivenSettings {
         if let Some(topic) = filled(&self.sns_topic_name) {
             return Err(refused_topic(topic));
         }
-        self.refuse_log_group()?;
-        if let Some(key) = filled(&self.kms_key_id) {
-            return Err(refused_key(key));
-        }
-        Ok(())
+        self.refuse_log_group()
     }
 
     fn refuse_log_group(&self) -> Result<(), ApiError> {
@@ -103,20 +102,6 @@ fn refused_topic(topic: &str) -> ApiError {
     }
 }
 
-fn refused_key(key: &str) -> ApiError {
-    let resource = match key.strip_prefix("arn:") {
-        Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or_default(),
-        None => key,
-    };
-    let id = ["alias/", "key/"].iter().find_map(|kind| resource.strip_prefix(kind)).unwrap_or(resource);
-    let well_formed = !id.is_empty() && key.len() <= 2048 && id.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
-    if well_formed {
-        ApiError::new("KmsKeyNotFoundException", format!("KMS key {key} could not be found."))
-    } else {
-        ApiError::new("InvalidKmsKeyIdException", format!("KMS key ID {key} is invalid."))
-    }
-}
-
 /// Refuses a multi-region trail without global service events.
 pub(super) fn check_combination(trail: &Trail) -> Result<(), ApiError> {
     if trail.multi_region && !trail.include_global_service_events {
@@ -136,6 +121,14 @@ pub(super) fn check_destination_names(trail: &Trail) -> Result<(), ApiError> {
             Err(ApiError::new("InvalidS3PrefixException", format!("S3 prefix is invalid: {prefix}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Asks the key, if there is one, whether CloudTrail may use it for the trail. Answers its ARN.
+pub(super) async fn check_key(app: &App, call: &Call, trail: &Trail) -> Result<Option<String>, ApiError> {
+    match &trail.kms_key_id {
+        Some(given) => super::encryption_key::check_key(app, call, trail, given).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -29,13 +29,15 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
     let asked = updated(app, call, given, &input.settings)?;
     settings::check_bucket(app, &asked).await?;
     input.settings.refuse_unsupported()?;
+    let key = settings::check_key(app, call, &asked).await?;
 
     let lock = trails::lock(app, call, given).await;
-    let trail = updated(app, call, given, &input.settings)?;
+    let mut trail = updated(app, call, given, &input.settings)?;
     if TrailBinding::of(&trail) != TrailBinding::of(&asked) {
         let message = "The trail is being changed by another request. Wait a few minutes and try again.";
         return Err(ApiError::new("ConflictException", message));
     }
+    trail.kms_key_id = key;
     let mut changes = Changes::new();
     changes.put(&trail);
     Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))

@@ -27,19 +27,37 @@ impl Access {
     pub fn new(context: Arc<S3Context>) -> Self {
         Self(context)
     }
+}
 
-    fn caller(&self, session: Option<Arc<TemporaryCredentials>>, access_key: Option<&str>) -> S3Result<Caller> {
-        let Some(id) = access_key else { return Ok(Caller::Anonymous) };
-        if let Some(session) = session {
-            let caller = session.caller(&self.0.catalog).map_err(|error| catalog_fault(&error))?;
-            return caller.ok_or_else(bad_token);
-        }
-        let key = self.0.catalog.get::<AccessKey>(id).map_err(|error| catalog_fault(&error))?.ok_or_else(unknown_key)?;
-        match caller_of(&self.0.catalog, &key).map_err(|error| catalog_fault(&error))? {
-            Caller::Unauthenticated { .. } => Err(unknown_key()),
-            caller => Ok(caller),
-        }
+fn caller(context: &S3Context, session: Option<Arc<TemporaryCredentials>>, access_key: Option<&str>) -> S3Result<Caller> {
+    let Some(id) = access_key else { return Ok(Caller::Anonymous) };
+    if let Some(session) = session {
+        let caller = session.caller(&context.catalog).map_err(|error| catalog_fault(&error))?;
+        return caller.ok_or_else(bad_token);
     }
+    let key = context.catalog.get::<AccessKey>(id).map_err(|error| catalog_fault(&error))?.ok_or_else(unknown_key)?;
+    match caller_of(&context.catalog, &key).map_err(|error| catalog_fault(&error))? {
+        Caller::Unauthenticated { .. } => Err(unknown_key()),
+        caller => Ok(caller),
+    }
+}
+
+/// Notes who calls, now that the signature is proved.
+///
+/// # Errors
+/// If there is no such key.
+pub fn identify(context: &S3Context, exchange: &Exchange, access_key: Option<&str>) -> S3Result<()> {
+    let caller = if context.auth_mode == AuthMode::AcceptAny {
+        let access_key = match exchange.call_now().caller {
+            Caller::Unauthenticated { access_key: Some(key) } => key,
+            _ => "AKIAACCEPTANY0000000".into(),
+        };
+        Caller::Root { account: context.account_id.clone(), access_key, session: None }
+    } else {
+        caller(context, exchange.session(), access_key)?
+    };
+    exchange.set_caller(caller);
+    Ok(())
 }
 
 #[async_trait]
@@ -47,16 +65,7 @@ impl S3Access for Access {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let exchange = Exchange::of(cx.extensions_mut())?;
         exchange.set_name(recorded_name(cx.s3_op().name()).to_owned());
-        let caller = if self.0.auth_mode == AuthMode::AcceptAny {
-            let access_key = match exchange.call_now().caller {
-                Caller::Unauthenticated { access_key: Some(key) } => key,
-                _ => "AKIAACCEPTANY0000000".into(),
-            };
-            Caller::Root { account: self.0.account_id.clone(), access_key, session: None }
-        } else {
-            self.caller(exchange.session(), cx.credentials().map(|credentials| credentials.access_key.as_str()))?
-        };
-        exchange.set_caller(caller);
+        identify(&self.0, &exchange, cx.credentials().map(|credentials| credentials.access_key.as_str()))?;
         authorise(&exchange)?;
         refusal::check(&exchange)
     }

@@ -61,10 +61,33 @@ pub fn finish(exchange: &Exchange, mut response: Response<Body>) -> Answer {
         response.headers_mut().remove(CONTENT_LENGTH);
         response.headers_mut().remove(CONTENT_TYPE);
         *response.body_mut() = Body::empty();
+    } else {
+        if let Some(status) = exchange.status() {
+            *response.status_mut() = status;
+        }
+        if exchange.name() == "GetObjectAttributes" {
+            unquote_etag(&mut response);
+        }
+        for (name, value) in exchange.answer_headers() {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
     }
     stamp(&mut response, request_id);
     let bytes_out = if exchange.method == Method::HEAD { 0 } else { length(&response) };
     Answer { response, error, bytes_out }
+}
+
+/// Alone among all answers, this one has its entity tag without quotes.
+fn unquote_etag(response: &mut Response<Body>) {
+    let Some(xml) = response.body().bytes().and_then(|body| String::from_utf8(body.to_vec()).ok()) else { return };
+    let Some(quoted) = element(&xml, "ETag") else { return };
+    let raw = xml.split_once("<ETag>").and_then(|(_, rest)| rest.split_once("</ETag>")).map(|(raw, _)| raw.to_owned());
+    let plain =
+        xml.replace(&format!("<ETag>{}</ETag>", raw.unwrap_or_default()), &format!("<ETag>{}</ETag>", quoted.trim_matches('"')));
+    response.headers_mut().remove(CONTENT_LENGTH);
+    *response.body_mut() = Body::from(plain);
 }
 
 fn length(response: &Response<Body>) -> u64 {

@@ -5,9 +5,9 @@ use super::bucket::{existing, timestamp};
 use super::exchange::Exchange;
 use super::object::{self, etag, set_checksum, shown_version, version_elements};
 use super::read::{ReadConditions, check_readable, check_version_id, conditions};
-use super::{fault, multipart, object_settings};
+use super::{fault, multipart, object_encryption, object_settings};
 use futures::StreamExt;
-use opentrail_storage::{Blob, ChecksumAlgorithm, ChecksumType as StoredType, MAX_BLOB_BYTES, Object, OpenObject};
+use opentrail_storage::{Blob, BlobKey, ChecksumAlgorithm, ChecksumType as StoredType, MAX_BLOB_BYTES, Object, OpenObject};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use std::ops::Range as ByteRange;
@@ -60,6 +60,7 @@ async fn copy_bytes(
     open: OpenObject,
     range: ByteRange<u64>,
     checksum: Option<ChecksumAlgorithm>,
+    key: &BlobKey,
 ) -> S3Result<Blob> {
     if range.end - range.start > MAX_BLOB_BYTES {
         return Err(fault::invalid_request(
@@ -67,7 +68,7 @@ async fn copy_bytes(
         ));
     }
     let algorithms: Vec<ChecksumAlgorithm> = checksum.into_iter().collect();
-    let mut writer = context.store.write_blob(&algorithms).await.map_err(fault::of_store)?;
+    let mut writer = context.store.write_blob(&algorithms, key).await.map_err(fault::of_store)?;
     let mut bytes = open.read(range).await.map_err(fault::of_store)?;
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(|error| {
@@ -89,7 +90,8 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     if exchange.header("x-amz-tagging").is_some() && !replaces_tags {
         return Err(fault::invalid_argument("The x-amz-tagging header is only used with the tagging directive REPLACE"));
     }
-    let changes_nothing = !replaces && !replaces_tags && input.storage_class.is_none() && from.version.is_none();
+    let encrypts = exchange.header("x-amz-server-side-encryption").is_some();
+    let changes_nothing = !replaces && !replaces_tags && !encrypts && input.storage_class.is_none() && from.version.is_none();
     if from.bucket == input.bucket && from.key == input.key && changes_nothing {
         return Err(fault::invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
@@ -97,7 +99,9 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     }
     let (if_match, if_none_match) = (condition(&exchange, "if-match")?, condition(&exchange, "if-none-match")?);
     let mut settings = object_settings::of_headers(&exchange, &bucket)?;
-    let open = open(context, &exchange, &from, &conditions!(source of input))?;
+    let mut open = open(context, &exchange, &from, &conditions!(source of input))?;
+    object_encryption::unlock(context, &exchange, &mut open).await?;
+    let key = object_encryption::key_for(context, &exchange, &bucket, &input.key).await?;
     let copied_version = source_version(context, &open);
     if !replaces_tags {
         settings.tags.clone_from(&open.object.settings.tags);
@@ -106,7 +110,7 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     let algorithm = checksum_algorithm(input.checksum_algorithm.as_ref())?
         .or_else(|| open.object.checksum.as_ref().map(|checksum| checksum.algorithm));
     let size = open.object.size;
-    let blob = copy_bytes(context, open, 0..size, algorithm).await?;
+    let blob = copy_bytes(context, open, 0..size, algorithm, &key).await?;
     let mut copied = Object {
         bucket: input.bucket.clone(),
         key: input.key.clone(),
@@ -125,6 +129,7 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     let staged = staged.inspect_err(|_| context.store.discard([&blob.id]))?;
     let version_id = shown_version(&bucket, &copied);
     exchange.commit(staged, &[blob.id], version_elements(version_id.as_ref())).await?;
+    object_encryption::show(&exchange, &copied);
     let mut result = CopyObjectResult {
         e_tag: Some(etag(&copied)),
         last_modified: Some(timestamp(copied.last_modified_ms)),
@@ -162,7 +167,9 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartCopyInput>) -> S
     let number = multipart::part_number(input.part_number)?;
     let upload = context.store.upload(&input.bucket, &input.key, &input.upload_id).map_err(fault::of_store)?;
     let from = source(&input.copy_source)?;
-    let open = open(context, &exchange, &from, &conditions!(source of input))?;
+    let mut open = open(context, &exchange, &from, &conditions!(source of input))?;
+    object_encryption::unlock(context, &exchange, &mut open).await?;
+    let key = object_encryption::key_of_upload(context, &exchange, upload.encryption.as_ref()).await?;
     let copied_version = source_version(context, &open);
     let range = match input.copy_source_range.as_deref() {
         None => 0..open.object.size,
@@ -174,8 +181,9 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartCopyInput>) -> S
         }
     };
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
-    let blob = copy_bytes(context, open, range, algorithm).await?;
+    let blob = copy_bytes(context, open, range, algorithm, &key).await?;
     multipart::store_part(context, &exchange, &upload, number, &blob).await?;
+    object_encryption::show_key(&exchange, &key);
     let mut result = CopyPartResult {
         e_tag: Some(ETag::Strong(blob.etag())),
         last_modified: Some(timestamp(exchange.now_ms())),

@@ -4,7 +4,7 @@ use super::S3Context;
 use super::bucket::existing;
 use super::exchange::Exchange;
 use super::object::{matches, precondition_failed};
-use super::{fault, mfa, object_access, read, record};
+use super::{fault, mfa, object_access, read, record, refusal};
 use http::StatusCode;
 use opentrail_storage::{Bucket, Deletion, Object, Remover, Staged};
 use s3s::dto::{Delete, Error, ObjectIdentifier};
@@ -186,6 +186,7 @@ async fn try_delete_one(context: &S3Context, exchange: &Exchange, bucket: &Bucke
     let lock = context.store.lock_object(&bucket.name, &object.key).await;
     let etag = object.e_tag.clone().map(ETagCondition::ETag);
     let staged = object_access::permit_on_key(exchange, action, &object.key, &[])
+        .and_then(|()| refusal::check_key(&object.key))
         .and_then(|()| read::check_version_id(version))
         .and_then(|()| {
             let seconds = object.last_modified_time.clone().map(|time| time::OffsetDateTime::from(time).unix_timestamp());

@@ -1,26 +1,20 @@
-//! A bucket's default encryption, as it is configured; what it does to objects is not here.
+//! A bucket's default encryption, as it is configured; what it does to objects is in object_encryption.rs.
 
 use super::S3Context;
 use super::bucket::existing;
 use super::exchange::Exchange;
 use super::fault;
-use super::settings::{change, not_set};
+use super::settings::change;
 use opentrail_storage::{DefaultEncryption, EncryptionAlgorithm};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 use serde_json::{Map, json};
 
-/// Whether objects are encrypted. Until they are, the setting is refused: a bucket that seems encrypted must be.
-const ENCRYPTS: bool = false;
 /// Longest name of a key: an ARN with an alias.
 const MAX_KEY_ID_CHARS: usize = 2048;
 
 pub fn get(req: &S3Request<GetBucketEncryptionInput>) -> S3Result<S3Response<GetBucketEncryptionOutput>> {
     let bucket = existing(&*Exchange::of(&req.extensions)?)?;
-    if !ENCRYPTS {
-        let code = "ServerSideEncryptionConfigurationNotFoundError";
-        return Err(not_set(code, "The server side encryption configuration was not found"));
-    }
     let own = DefaultEncryption { algorithm: EncryptionAlgorithm::Aes256, kms_key_id: None, bucket_key_enabled: false };
     let encryption = bucket.settings.encryption.clone().unwrap_or(own);
     let rule = ServerSideEncryptionRule {
@@ -40,9 +34,6 @@ pub async fn put(
     req: S3Request<PutBucketEncryptionInput>,
 ) -> S3Result<S3Response<PutBucketEncryptionOutput>> {
     let exchange = Exchange::of(&req.extensions)?;
-    if !ENCRYPTS {
-        return Err(fault::not_implemented("server-side encryption"));
-    }
     let encryption = parse(&req.input.server_side_encryption_configuration)?;
     let mut default = Map::new();
     default.insert("SSEAlgorithm".into(), encryption.algorithm.name().into());

@@ -6,13 +6,16 @@ use super::{S3Context, fault, record};
 use crate::call::{Call, Caller};
 use crate::temporary::TemporaryCredentials;
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request};
+use http::{Extensions, HeaderMap, Method, Request, StatusCode};
 use opentrail_eventlog::LogErrorKind;
 use opentrail_storage::{Bucket, Cause, Staged};
 use s3s::{Body, S3Result};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// Where the Block Public Access of accounts is set.
+pub const CONTROL_PATH: &str = "/v20180820/configuration/publicAccessBlock";
 
 /// How a request is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,12 +56,16 @@ struct State {
     bucket: Option<Arc<Bucket>>,
     may_list: bool,
     parameters: Map<String, Value>,
+    /// The status of success, where it is not what `s3s` answers.
+    status: Option<StatusCode>,
+    answer_headers: Vec<(&'static str, String)>,
     recorded: bool,
 }
 
 impl Exchange {
     pub fn new(context: Arc<S3Context>, call: Call, request: &Request<Body>) -> Self {
-        let (bucket, key) = target(&context, request);
+        let is_control = request.uri().path() == CONTROL_PATH;
+        let (bucket, key) = if is_control { (None, None) } else { target(&context, request) };
         let query = parse_query(request.uri().query().unwrap_or(""));
         let scope = match (&bucket, &key) {
             (None, _) => Scope::Service,
@@ -66,7 +73,11 @@ impl Exchange {
             _ => Scope::Object,
         };
         let has = |name: &str| query.iter().any(|(parameter, _)| parameter == name);
-        let operation = operation::find(request.method(), scope, has, request.headers().contains_key("x-amz-copy-source"));
+        let is_copy = request.headers().contains_key("x-amz-copy-source");
+        let operation = match is_control {
+            true => operation::find_control(request.method()),
+            false => operation::find(request.method(), scope, has, is_copy),
+        };
         let signing = signing(request.headers(), &query);
         let caller = match signing {
             Signing::None => Caller::Anonymous,
@@ -91,6 +102,8 @@ impl Exchange {
                 bucket: None,
                 may_list: false,
                 parameters: Map::new(),
+                status: None,
+                answer_headers: Vec::new(),
                 recorded: false,
             }),
         };
@@ -167,6 +180,24 @@ impl Exchange {
 
     pub fn added_parameters(&self) -> Map<String, Value> {
         self.with(|state| state.parameters.clone())
+    }
+
+    pub fn status(&self) -> Option<StatusCode> {
+        self.with(|state| state.status)
+    }
+
+    /// Sets the status of success for operations whose status `s3s` fixes.
+    pub fn set_status(&self, status: StatusCode) {
+        self.with(|state| state.status = Some(status));
+    }
+
+    /// Adds a header to the answer, if the call succeeds.
+    pub fn add_answer_header(&self, name: &'static str, value: &str) {
+        self.with(|state| state.answer_headers.push((name, value.to_owned())));
+    }
+
+    pub fn answer_headers(&self) -> Vec<(&'static str, String)> {
+        self.with(|state| state.answer_headers.clone())
     }
 
     pub fn is_recorded(&self) -> bool {

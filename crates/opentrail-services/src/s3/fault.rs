@@ -63,7 +63,11 @@ pub fn of_store(error: StoreError) -> S3Error {
             s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size")
         }
         StoreError::TooLarge { .. } => s3_error!(EntityTooLarge, "Your proposed upload exceeds the maximum allowed size"),
-        StoreError::Catalog(_) | StoreError::File { .. } | StoreError::Lost { .. } => {
+        StoreError::Catalog(_)
+        | StoreError::File { .. }
+        | StoreError::Seal(_)
+        | StoreError::Locked { .. }
+        | StoreError::Lost { .. } => {
             tracing::error!(error = &error as &dyn std::error::Error, "the embedded store failed");
             internal()
         }

@@ -32,6 +32,7 @@ mod refusal;
 mod handler;
 
 mod bucket;
+mod control;
 mod encryption;
 mod lifecycle;
 mod notification;
@@ -45,6 +46,7 @@ mod delete;
 mod listing;
 mod multipart;
 mod object;
+mod object_encryption;
 mod object_lock;
 mod object_settings;
 mod read;
@@ -58,6 +60,7 @@ mod coverage;
 mod fault;
 
 pub use coverage::{Coverage, coverage};
+pub use object_encryption::BucketKeys;
 
 use crate::app::{App, AuthMode};
 use crate::call::Call;
@@ -66,6 +69,7 @@ use futures::FutureExt;
 use http::{Request, Response};
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::Intake;
+use opentrail_kms::Kms;
 use opentrail_seal::Seal;
 use opentrail_storage::EmbeddedStore;
 use s3s::Body;
@@ -82,6 +86,8 @@ pub struct S3Context {
     pub store: EmbeddedStore,
     /// Opens session tokens.
     pub seal: Arc<Seal>,
+    pub kms: Kms,
+    pub bucket_keys: Arc<BucketKeys>,
     /// The default account: whose calls are recorded when nothing tells another.
     pub account_id: String,
     pub auth_mode: AuthMode,
@@ -96,6 +102,8 @@ impl S3Context {
             intake: app.intake.clone(),
             store: app.store.clone(),
             seal: Arc::clone(&app.seal),
+            kms: app.kms.clone(),
+            bucket_keys: Arc::default(),
             account_id: app.settings.account_id.clone(),
             auth_mode: app.settings.auth_mode,
             domains: Vec::new(),
@@ -119,6 +127,7 @@ pub fn service(context: S3Context) -> S3 {
     let mut builder = S3ServiceBuilder::new(handler::Operations::new(Arc::clone(&context)));
     builder.set_auth(auth::Keys::new(Arc::clone(&context)));
     builder.set_access(access::Access::new(Arc::clone(&context)));
+    builder.set_route(control::Control::new(Arc::clone(&context)));
     if !context.domains.is_empty() {
         builder.set_host(MultiDomain::new(&context.domains).expect("domains are checked when the configuration is read"));
     }

@@ -5,7 +5,7 @@ use super::bucket::{existing, initiator, owner, timestamp};
 use super::exchange::Exchange;
 use super::listing::{Encoding, limit};
 use super::object::{self, checksum_type, etag, set_checksum};
-use super::{copy, fault, object_settings, upload};
+use super::{copy, fault, object_encryption, object_settings, upload};
 use opentrail_storage::{Blob, ChecksumAlgorithm as Algorithm, ChecksumType as StoredType, MAX_PARTS, RequestedPart, Upload};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -18,6 +18,7 @@ pub async fn create(context: &S3Context, req: S3Request<CreateMultipartUploadInp
     let bucket = existing(&exchange)?;
     let input = req.input;
     let checksum = wanted_checksum(&input)?;
+    let key = object_encryption::key_for(context, &exchange, &bucket, &input.key).await?;
     let started = Upload {
         bucket: input.bucket.clone(),
         key: input.key.clone(),
@@ -26,12 +27,14 @@ pub async fn create(context: &S3Context, req: S3Request<CreateMultipartUploadInp
         initiator: initiator(&exchange.call_now().caller),
         headers: object::headers(&exchange, input.metadata.as_ref())?,
         checksum,
+        encryption: object_encryption::kept(&key),
         settings: object_settings::of_headers(&exchange, &bucket)?,
     };
     let lock = context.store.lock_object(&input.bucket, &input.key).await;
     let staged = context.store.stage_upload(&lock, &started).map_err(fault::of_store)?;
     let elements = json!({"uploadId": started.id, "bucket": started.bucket, "key": started.key});
     exchange.commit(staged, &[], elements).await?;
+    object_encryption::show_key(&exchange, &key);
     Ok(S3Response::new(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
@@ -82,8 +85,10 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartInput>) -> S3Res
     let upload = context.store.upload(&input.bucket, &input.key, &input.upload_id).map_err(fault::of_store)?;
     object_settings::require_digest(&exchange, &*existing(&exchange)?, &upload.settings)?;
     let also = upload.checksum.map(|(algorithm, _)| algorithm);
-    let received = upload::receive(context, &exchange, input.body, req.trailing_headers, also).await?;
+    let key = object_encryption::key_of_upload(context, &exchange, upload.encryption.as_ref()).await?;
+    let received = upload::receive(context, &exchange, input.body, req.trailing_headers, also, &key).await?;
     store_part(context, &exchange, &upload, number, &received.blob).await?;
+    object_encryption::show_key(&exchange, &key);
     let mut output = UploadPartOutput { e_tag: Some(ETag::Strong(received.blob.etag())), ..UploadPartOutput::default() };
     if let Some((algorithm, value)) = received.checksum {
         set_checksum!(output, algorithm, value);
@@ -122,7 +127,9 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
     }
     check_whole(&exchange, &object)?;
     object::check_write(context, &object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-    let location = format!("http://{}/{}/{}", exchange.call.host.as_deref().unwrap_or("localhost"), object.bucket, object.key);
+    let scheme = if exchange.call.tls.is_some() { "https" } else { "http" };
+    let host = exchange.call.host.as_deref().unwrap_or("localhost");
+    let location = format!("{scheme}://{host}/{}/{}", object.bucket, object.key);
     let version_id = object::shown_version(&*existing(&exchange)?, &object);
     let mut elements =
         json!({"location": location, "bucket": object.bucket, "key": object.key, "eTag": format!("\"{}\"", object.etag)});
@@ -130,6 +137,7 @@ pub async fn complete(context: &S3Context, req: S3Request<CompleteMultipartUploa
         elements["x-amz-version-id"] = version.as_str().into();
     }
     exchange.commit(staged, &[], elements).await?;
+    object_encryption::show(&exchange, &object);
     let mut output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),

@@ -4,7 +4,7 @@ use super::S3Context;
 use super::bucket::existing;
 use super::exchange::Exchange;
 use super::object_settings::{self, require_digest};
-use super::{fault, upload};
+use super::{fault, object_encryption, upload};
 use opentrail_storage::{Bucket, Checksum, ChecksumAlgorithm, ChecksumType as StoredType, Object, ObjectHeaders};
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
@@ -87,7 +87,8 @@ pub async fn put(context: &S3Context, req: S3Request<PutObjectInput>) -> S3Resul
     let headers = headers(&exchange, input.metadata.as_ref())?;
     let settings = object_settings::of_headers(&exchange, &bucket)?;
     require_digest(&exchange, &bucket, &settings)?;
-    let received = upload::receive(context, &exchange, input.body, req.trailing_headers, None).await?;
+    let key = object_encryption::key_for(context, &exchange, &bucket, &input.key).await?;
+    let received = upload::receive(context, &exchange, input.body, req.trailing_headers, None, &key).await?;
     let blob_ids = [received.blob.id.clone()];
     let mut object = Object {
         bucket: input.bucket.clone(),
@@ -107,6 +108,7 @@ pub async fn put(context: &S3Context, req: S3Request<PutObjectInput>) -> S3Resul
     let staged = staged.inspect_err(|_| context.store.discard(&blob_ids))?;
     let version_id = shown_version(&bucket, &object);
     exchange.commit(staged, &blob_ids, version_elements(version_id.as_ref())).await?;
+    object_encryption::show(&exchange, &object);
     let mut output = PutObjectOutput { e_tag: Some(etag(&object)), version_id, ..PutObjectOutput::default() };
     if let Some((algorithm, value)) = received.checksum {
         set_checksum!(output, algorithm, value);

@@ -143,13 +143,31 @@ const OBJECT_PUTS: &[S3Operation] = operations! {
     PUT    Object  "uploadId"          "UploadPartCopy"                    "PutObject"                         data;
 };
 
+/// Of an account, at a path of their own.
+#[rustfmt::skip]
+const CONTROL: &[S3Operation] = operations! {
+    GET    Service ""                  "GetAccountPublicAccessBlock"       "GetAccountPublicAccessBlock"       management;
+    PUT    Service ""                  "PutAccountPublicAccessBlock"       "PutAccountPublicAccessBlock"       management;
+    DELETE Service ""                  "DeleteAccountPublicAccessBlock"    "PutAccountPublicAccessBlock"       management;
+};
+
 /// What is asked by a method on a path that has none.
 #[rustfmt::skip]
 const UNKNOWN: &[S3Operation] = operations! {
     POST   Service ""                  "UnknownOperation"                  "UnknownOperation"                  management;
 };
 
-/// The names of all operations.
+/// The operation on an account that a method asks for.
+pub fn find_control(method: &Method) -> &'static S3Operation {
+    CONTROL.iter().find(|operation| operation.method == *method).unwrap_or(&UNKNOWN[0])
+}
+
+/// The names of the operations on accounts, all of which are there.
+pub fn control_names() -> impl Iterator<Item = &'static str> {
+    CONTROL.iter().map(|operation| operation.name)
+}
+
+/// The names of all operations on buckets and objects.
 pub fn names() -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().chain(OBJECT_PUTS).map(|operation| operation.name)
 }

@@ -115,7 +115,7 @@ pub fn to_wire(block: PublicAccessBlock) -> PublicAccessBlockConfiguration {
     }
 }
 
-fn of_wire(block: &PublicAccessBlockConfiguration) -> PublicAccessBlock {
+pub fn of_wire(block: &PublicAccessBlockConfiguration) -> PublicAccessBlock {
     PublicAccessBlock {
         block_public_acls: block.block_public_acls.unwrap_or(false),
         ignore_public_acls: block.ignore_public_acls.unwrap_or(false),

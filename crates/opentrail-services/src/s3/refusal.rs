@@ -13,11 +13,8 @@ const REFUSED_PARAMETERS: &[(&str, &str)] = &[
 ];
 
 const REFUSED_HEADERS: &[(&str, &str)] = &[
-    ("x-amz-server-side-encryption", "server-side encryption"),
     ("x-amz-server-side-encryption-customer-algorithm", "encryption with customer keys"),
     ("x-amz-server-side-encryption-customer-key", "encryption with customer keys"),
-    ("x-amz-server-side-encryption-aws-kms-key-id", "encryption with KMS keys"),
-    ("x-amz-server-side-encryption-context", "encryption with KMS keys"),
     ("x-amz-copy-source-server-side-encryption-customer-key", "encryption with customer keys"),
     ("x-amz-website-redirect-location", "website redirects"),
     ("x-amz-write-offset-bytes", "appending to objects"),
@@ -31,11 +28,23 @@ const REFUSED_HEADERS: &[(&str, &str)] = &[
 /// ACLs that leave an object or bucket with its owner.
 const OWNERS_ACLS: &[&str] = &["private", "bucket-owner-full-control", "bucket-owner-read"];
 
+/// Refuses keys that the store could not tell apart: NUL separates a key from its versions there.
+///
+/// # Errors
+/// If it contains one.
+pub fn check_key(key: &str) -> S3Result<()> {
+    if key.contains('\0') {
+        return Err(fault::invalid_argument("Object keys cannot contain the character NUL."));
+    }
+    Ok(())
+}
+
 /// Refuses settings that could not be honoured.
 ///
 /// # Errors
 /// The reason.
 pub fn check(exchange: &Exchange) -> S3Result<()> {
+    check_key(exchange.key.as_deref().unwrap_or(""))?;
     // Of bucket settings themselves, reading is answered truthfully and writing is not implemented.
     for (name, what) in REFUSED_PARAMETERS {
         if exchange.parameter(name).is_some() {

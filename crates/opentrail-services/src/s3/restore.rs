@@ -40,7 +40,8 @@ pub async fn object(context: &S3Context, req: S3Request<RestoreObjectInput>) -> 
     let staged = context.store.stage_restore(&lock, &version, until_ms).map_err(fault::of_store)?;
     exchange.commit(staged, &[], Value::Null).await?;
     let status = if was_restored { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(S3Response::with_status(RestoreObjectOutput::default(), status))
+    exchange.set_status(status);
+    Ok(S3Response::new(RestoreObjectOutput::default()))
 }
 
 fn check_tier(version: &Object, tier: Option<&Tier>) -> S3Result<()> {

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
 use http::HeaderMap;
-use opentrail_storage::{Blob, ChecksumAlgorithm};
+use opentrail_storage::{Blob, BlobKey, ChecksumAlgorithm};
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
@@ -37,11 +37,12 @@ pub async fn receive(
     body: Option<StreamingBlob>,
     trailers: Option<TrailingHeaders>,
     also: Option<ChecksumAlgorithm>,
+    key: &BlobKey,
 ) -> S3Result<Received> {
     let digests = digests(exchange)?;
     let mut algorithms: Vec<ChecksumAlgorithm> = digests.algorithm.into_iter().chain(also).collect();
     algorithms.dedup();
-    let mut writer = context.store.write_blob(&algorithms).await.map_err(fault::of_store)?;
+    let mut writer = context.store.write_blob(&algorithms, key).await.map_err(fault::of_store)?;
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| broken(&*error))?;

@@ -55,9 +55,12 @@ refused(s3.get_bucket_replication, "ReplicationConfigurationNotFoundError", Buck
 refused(s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError", Bucket="first")
 assert s3.get_bucket_ownership_controls(Bucket="first")["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 assert all(s3.get_public_access_block(Bucket="first")["PublicAccessBlockConfiguration"].values())
-refused(s3.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", Bucket="first")
-refused(s3.put_bucket_encryption, "NotImplemented", Bucket="first", ServerSideEncryptionConfiguration={
+s3.put_bucket_encryption(Bucket="first", ServerSideEncryptionConfiguration={
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
+rule = s3.get_bucket_encryption(Bucket="first")["ServerSideEncryptionConfiguration"]["Rules"][0]
+assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}, rule
+refused(s3.put_bucket_encryption, "NotImplemented", Bucket="first", ServerSideEncryptionConfiguration={
+    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse"}}]})
 
 # Objects.
 put = s3.put_object(Bucket="first", Key="open/a", Body=b"0123456789", ContentType="text/plain", Metadata={"who": "me"},
@@ -87,7 +90,7 @@ for algorithm in ("CRC32", "SHA1", "SHA256"):
     assert s3.head_object(Bucket="first", Key="sum", ChecksumMode="ENABLED")["Checksum" + algorithm]
 refused(s3.put_object, "BadDigest", Bucket="first", Key="sum", Body=b"abc", ChecksumCRC32="AAAAAA==")
 refused(s3.put_object, "BadDigest", Bucket="first", Key="sum", Body=b"abc", ContentMD5="1B2M2Y8AsgTpgAmY7PhCfg==")
-for setting in ({"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms"}, {"WebsiteRedirectLocation": "/x"}):
+for setting in ({"ServerSideEncryption": "aws:kms:dsse"}, {"WebsiteRedirectLocation": "/x"}):
     refused(s3.put_object, "NotImplemented", Bucket="first", Key="k", Body=b"", **setting)
 refused(s3.put_object, "InvalidStorageClass", Bucket="first", Key="k", Body=b"", StorageClass="COLD")
 refused(s3.put_object, "AccessControlListNotSupported", Bucket="first", Key="k", Body=b"", ACL="public-read")

@@ -156,6 +156,7 @@ fn lone_markers_and_uploads() {
                 initiator: "arn".into(),
                 headers: crate::entity::ObjectHeaders::default(),
                 checksum: None,
+                encryption: None,
                 settings: ObjectSettings::default(),
             },
             now,

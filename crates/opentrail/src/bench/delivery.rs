@@ -30,6 +30,10 @@ struct CountingBuckets(AtomicU64);
 
 #[async_trait::async_trait]
 impl LogBuckets for CountingBuckets {
+    fn takes_keys(&self) -> bool {
+        false
+    }
+
     async fn check(&self, _: &TrailBinding) -> Result<(), BucketFault> {
         Ok(())
     }

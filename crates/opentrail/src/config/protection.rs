@@ -1,6 +1,7 @@
-//! Settings that protect: how root keys are kept.
+//! Settings that protect: how root keys are kept, and TLS.
 
 use super::{Config, Setting};
+use crate::tls::TlsFiles;
 use anyhow::bail;
 use std::fmt;
 use std::path::PathBuf;
@@ -42,7 +43,46 @@ impl fmt::Debug for SealKms {
     }
 }
 
+/// Certificate and key, each as its setting gives it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// Both files, or neither.
+    ///
+    /// # Errors
+    /// If only one is set.
+    pub fn files(&self) -> anyhow::Result<Option<TlsFiles>> {
+        match (self.cert.clone(), self.key.clone()) {
+            (None, None) => Ok(None),
+            (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+            _ => bail!("tls.cert and tls.key go together"),
+        }
+    }
+}
+
 pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "tls.cert",
+        default: "none",
+        meaning: "PEM file with the certificate to serve HTTPS with, then those above it; read again when it changes",
+        set: |c, v| {
+            c.tls.cert = Some(v.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "tls.key",
+        default: "none",
+        meaning: "PEM file with its private key",
+        set: |c, v| {
+            c.tls.key = Some(v.into());
+            Ok(())
+        },
+    },
     Setting {
         key: "seal.passphrase_file",
         default: "none",
