@@ -220,6 +220,7 @@ fn binding(bucket: &str) -> TrailBinding {
         home_region: "us-east-1".into(),
         bucket: bucket.into(),
         key_prefix: None,
+        organization: None,
         kms_key: None,
     }
 }
