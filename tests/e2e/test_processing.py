@@ -11,8 +11,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from server import BINARY, REGION, clean_environment, run_binary, wait_for
-from trail import BUCKET, Delivered, keys, make_trail, settle
+from server import ACCOUNT, BINARY, REGION, clean_environment, run_binary, wait_for
+from trail import BUCKET, Delivered, keys, make_bucket, make_trail, settle
 
 NAME = "123456789012_CloudTrail_us-east-1_20261121T{:04}Z_{:016}.json.gz"
 
@@ -166,3 +166,60 @@ def test_sigterm_finishes_what_is_begun(tmp_path):
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 0, stderr
     assert out.read_text() == "begun\nended\n" and len((tmp_path / "journal").read_text().splitlines()) == 1
+
+
+def allow(action, resource, service):
+    return json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": service}, "Action": action, "Resource": resource}]})
+
+
+def hearing_queue(server, name, service):
+    sqs, arn = server.client("sqs"), f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    policy = {"Policy": allow("sqs:SendMessage", arn, service)}
+    return sqs.create_queue(QueueName=name, Attributes=policy)["QueueUrl"], arn
+
+
+def test_a_trail_to_a_program_by_way_of_notifications(server, tmp_path):
+    """S3's notification, CloudTrail's in an envelope, and CloudTrail's raw: each consumer sees every event."""
+    queue_or_skip(server)
+    s3, sns = make_bucket(server), server.client("sns")
+    urls = {}
+    try:
+        topic = sns.create_topic(Name="delivered")["TopicArn"]
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=allow("SNS:Publish", topic, "cloudtrail.amazonaws.com"))
+        for name, attributes in (("enveloped", {}), ("raw", {"RawMessageDelivery": "true"})):
+            urls[name], arn = hearing_queue(server, name, "sns.amazonaws.com")
+            sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+        urls["s3"], arn = hearing_queue(server, "objects", "s3.amazonaws.com")
+        s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={
+            "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]})
+    except ClientError as error:
+        pytest.skip(f"no notifications here: {error}")
+    env = server.environment()
+    out = tmp_path / "out"
+    out.mkdir()
+    program = f"t=$(mktemp {out}/.XXXXXX) && cat > $t && sleep 0.1 && mv $t {out}/$(basename $t | tr -d .).done"
+    arguments = [BINARY, "process", "--queue", urls["s3"], "--exec", program, "--visibility", "2s", "--filter", "event:CreateUser"]
+    start = lambda: subprocess.Popen(arguments, env=clean_environment(tmp_path, **env), stderr=subprocess.DEVNULL)
+    process = start()
+    make_trail(server, SnsTopicName=topic)
+    iam, names = server.client("iam"), [f"user-{n:02}" for n in range(30)]
+    for at, name in enumerate(names):
+        iam.create_user(UserName=name)
+        time.sleep(0.1)
+        if at == 15:
+            wait_for("the first file", lambda: list(out.iterdir()))
+            process.kill()
+            process.wait()
+            process = start()
+    settle(server)
+    created = lambda events: {event["requestParameters"]["userName"] for event in events}
+    everything = lambda: created(event for path in out.glob("*.done") for event in lines(path.read_text())) == set(names)
+    wait_for("every event", everything, 30)
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    for name in ("enveloped", "raw"):
+        run = run_binary("process", "--queue", urls[name], "--once", "--filter", "event:CreateUser", env=env)
+        assert run.returncode == 0, run.stderr
+        assert created(lines(run.stdout)) == set(names), name
+        assert "1 skipped" in run.stderr, "the validation message"

@@ -92,11 +92,13 @@ enum Verdict {
 impl<H: Handler> Run<H> {
     async fn until(&self, until: Until, stop: &Stop) -> Result<Summary, ProcessingError> {
         let mut tasks = JoinSet::new();
-        let most = self.common.settings.parallel + limits::RECEIVE_MESSAGES;
+        let parallel = self.common.settings.parallel;
+        // A few wait for their turn, so that workers need not; not more, because other receivers may be idle.
+        let most = parallel + parallel.min(limits::RECEIVE_MESSAGES);
         let result = loop {
             while tasks.try_join_next().is_some() {}
-            if tasks.len() == most {
-                // So many are in work that there is no room for more.
+            if tasks.len() > parallel {
+                // There is enough to do. Later there is room for several, which costs one receive.
                 tokio::select! {
                     _ = tasks.join_next() => continue,
                     () = stop.requested() => break Ok(()),

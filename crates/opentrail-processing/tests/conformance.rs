@@ -99,6 +99,14 @@ async fn our_own_client_of_s3() {
     check_store(fake.store(), "logs", 2_345).await;
     let error = fake.store().list("absent", "", None).await.expect_err("no such bucket");
     assert_eq!(error.kind, ErrorKind::Missing);
+    fake.put("far", "k", "x");
+    fake.lock().regions.insert("far".into(), "eu-west-1".into());
+    let store = fake.store();
+    for expected in [2, 1] {
+        let before = fake.lock().requests;
+        store.open("far", "k").await.expect("finds the bucket's region");
+        assert_eq!(fake.lock().requests - before, expected, "and remembers it");
+    }
     let error = fake.store().open("a/b", "k").await.err().expect("no bucket's name");
     assert_eq!(error.kind, ErrorKind::Invalid);
 }

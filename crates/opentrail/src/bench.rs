@@ -5,7 +5,6 @@ mod authorise;
 mod calls;
 mod delivery;
 mod million;
-mod processing;
 mod verify;
 
 use anyhow::Context;
@@ -29,7 +28,6 @@ enum BenchCommand {
     Delivery(delivery::DeliveryArgs),
     Verify(verify::VerifyArgs),
     Million(million::MillionArgs),
-    Processing(processing::ProcessingArgs),
 }
 
 /// Runs one benchmark.
@@ -44,7 +42,6 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Delivery(args) => delivery::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
-        BenchCommand::Processing(args) => processing::run(args).await?,
     }
     Ok(0)
 }

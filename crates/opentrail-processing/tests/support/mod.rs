@@ -41,6 +41,8 @@ pub struct State {
     pub kept: Vec<(String, u64)>,
     /// By bucket and key.
     pub objects: BTreeMap<(String, String), Bytes>,
+    /// Buckets of other regions than the client's.
+    pub regions: BTreeMap<String, String>,
     pub requests: u64,
     pub faults: u64,
     next: u64,
@@ -152,6 +154,14 @@ impl Fake {
                 Fault::Status(status, retry) => return Ok(error(status, operation.is_some(), retry)),
                 Fault::CutAfter | Fault::CutBody | Fault::Truncate => {}
             }
+        }
+        let bucket = head.uri.path().trim_start_matches('/').split('/').next().unwrap_or_default();
+        let elsewhere = self.lock().regions.get(bucket).cloned();
+        let signed = head.headers["authorization"].to_str().expect("text");
+        if let Some(region) = elsewhere.filter(|region| !signed.contains(&format!("/{region}/s3/"))) {
+            let mut answer = whole(400, "<Error><Code>AuthorizationHeaderMalformed</Code></Error>".into());
+            answer.headers_mut().insert("x-amz-bucket-region", region.parse().expect("a header"));
+            return Ok(answer);
         }
         let answer = match &operation {
             Some(operation) => self.sqs(operation, &serde_json::from_slice(&body).expect("JSON")).await,
