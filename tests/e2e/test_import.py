@@ -80,7 +80,7 @@ def test_files_are_loaded_once_and_found(server, tmp_path):
     write(tmp_path / "logs/a.json.gz", [event(n) for n in range(80)])
     changed = run_import(server, tmp_path, tmp_path / "logs")
     assert (changed["accepted"], changed["duplicates"], changed["files"]["loaded"]) == (20, 60, 1)
-    recorded = server.recorded("ImportEvents", lambda r: r["responseElements"]["accepted"] == 20)
+    recorded = server.recorded("ImportEvents", lambda r: r["responseElements"]["duplicates"] == 60)
     assert recorded["responseElements"] == {"accepted": 20, "duplicates": 60, "expired": 0, "unparsed": 0}
     assert recorded["requestParameters"]["source"].endswith("a.json.gz") and not recorded["readOnly"]
 

@@ -26,6 +26,7 @@ provider "aws" {
   endpoints {
     cloudtrail = "@ENDPOINT@"
     iam        = "@ENDPOINT@"
+    kms        = "@ENDPOINT@"
     s3         = "@ENDPOINT@"
     sts        = "@ENDPOINT@"
   }
@@ -114,6 +115,34 @@ resource "aws_cloudtrail" "audit" {
 }
 """
 
+
+KEYED = """
+resource "aws_kms_key" "trail" {
+  description             = "for the trail"
+  deletion_window_in_days = 7
+  enable_key_rotation     = true
+  tags                    = { team = "audit" }
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "Enable IAM User Permissions", Effect = "Allow", Action = "kms:*", Resource = "*",
+        Principal = { AWS = "arn:aws:iam::${data.aws_caller_identity.me.account_id}:root" } },
+      { Sid = "Allow CloudTrail", Effect = "Allow", Action = ["kms:GenerateDataKey*", "kms:DescribeKey"], Resource = "*",
+        Principal = { Service = "cloudtrail.amazonaws.com" } },
+    ]
+  })
+}
+resource "aws_kms_alias" "trail" {
+  name          = "alias/tf-trail"
+  target_key_id = aws_kms_key.trail.key_id
+}
+resource "aws_cloudtrail" "audit" {
+  name           = "audit"
+  s3_bucket_name = aws_s3_bucket.logs.id
+  kms_key_id     = aws_kms_key.trail.arn
+  depends_on     = [aws_s3_bucket_policy.logs]
+}
+"""
 
 HELD = """
 resource "aws_s3_bucket" "held" {
@@ -240,6 +269,28 @@ def test_a_trail_from_apply_to_destroy(server, tmp_path):
     terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
     assert cloudtrail.describe_trails()["trailList"] == []
     assert server.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not TERRAFORM, reason="terraform is not installed")
+@pytest.mark.skipif(not PLUGINS.is_dir(), reason=f"no provider plugins in {PLUGINS} (TF_PLUGIN_DIR)")
+def test_a_trail_under_a_key(server, tmp_path):
+    terraform = Terraform(server, tmp_path / "tf")
+    terraform.write(KEYED)
+    terraform.run("init", f"-plugin-dir={PLUGINS}", "-input=false", "-no-color")
+    terraform.apply()
+    kms = server.client("kms")
+    key = kms.describe_key(KeyId="alias/tf-trail")["KeyMetadata"]
+    [trail] = server.client("cloudtrail").describe_trails()["trailList"]
+    assert trail["KmsKeyId"] == key["Arn"]
+    assert kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"] is True
+    terraform.write(KEYED.replace("kms_key_id     = aws_kms_key.trail.arn", "").replace("for the trail", "for no trail"))
+    terraform.apply()
+    [trail] = server.client("cloudtrail").describe_trails()["trailList"]
+    assert "KmsKeyId" not in trail
+    terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert kms.list_aliases(KeyId=key["KeyId"])["Aliases"] == []
 
 
 @pytest.mark.timeout(600)

@@ -59,16 +59,19 @@ impl Column {
             }
             ControlFlow::Continue(())
         })?;
+        let mut of_value = Vec::new();
         for (value, rows) in lists {
-            work.take(2)?;
-            part.each_row(rows, &mut |row| {
-                let Some(place) = self.of_row.get_mut(row as usize) else { return };
+            of_value.clear();
+            part.append_rows(rows, &mut of_value)?;
+            work.take(2 + of_value.len() as u64 / 8)?;
+            for row in &of_value {
+                let Some(place) = self.of_row.get_mut(*row as usize) else { continue };
                 if *place == 0 {
                     *place = value;
                 } else if *place >= first {
-                    self.more.entry(row).or_default().push(value);
+                    self.more.entry(*row).or_default().push(value);
                 }
-            })?;
+            }
         }
         Ok(())
     }
@@ -91,38 +94,44 @@ impl Column {
     }
 }
 
-/// Combinations of two columns' values: by row the number of the combination, and what each combination is.
-pub(crate) fn combine(a: &[u32], b: &[u32], kinds: (usize, usize), rows: &RowSet) -> (Vec<u32>, Vec<(u32, u32)>) {
-    /// Most combinations that have a place each.
-    const DENSE: usize = 1 << 20;
-    let mut combined = vec![0; a.len()];
-    let mut pairs = Vec::new();
-    let total = a.len() as u32;
-    if kinds.0 * kinds.1 <= DENSE {
-        let mut numbers = vec![u32::MAX; kinds.0 * kinds.1];
-        rows.each(0, total, &mut |row| {
-            let (left, right) = (a[row as usize], b[row as usize]);
-            let number = &mut numbers[left as usize * kinds.1 + right as usize];
-            if *number == u32::MAX {
-                *number = pairs.len() as u32;
-                pairs.push((left, right));
+/// How often each combination of values occurs in these rows.
+pub(crate) fn count_combinations(columns: &[Column], rows: &RowSet) -> Vec<(Vec<u32>, u64)> {
+    match columns {
+        [a, b] if a.values.len().saturating_mul(b.values.len()) <= DENSE => {
+            let mut counts = vec![0u32; a.values.len() * b.values.len()];
+            let place = |left: u32, right: u32| left as usize * b.values.len() + right as usize;
+            match rows {
+                RowSet::All => a.of_row.iter().zip(&b.of_row).for_each(|(left, right)| counts[place(*left, *right)] += 1),
+                rows => rows.each(0, a.of_row.len() as u32, |row| {
+                    counts[place(a.of_row[row as usize], b.of_row[row as usize])] += 1;
+                    true
+                }),
             }
-            combined[row as usize] = *number;
-            true
-        });
-    } else {
-        let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
-        rows.each(0, total, &mut |row| {
-            let pair = (a[row as usize], b[row as usize]);
-            combined[row as usize] = *numbers.entry(pair).or_insert_with(|| {
-                pairs.push(pair);
-                pairs.len() as u32 - 1
+            let found = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
+            let kinds = b.values.len();
+            found.map(|(at, count)| (vec![(at / kinds) as u32, (at % kinds) as u32], u64::from(count))).collect()
+        }
+        columns => {
+            let mut counts: HashMap<Vec<u32>, u64> = HashMap::new();
+            let mut key = vec![0; columns.len()];
+            let total = columns.first().map_or(0, |column| column.of_row.len() as u32);
+            rows.each(0, total, |row| {
+                key.iter_mut().zip(columns).for_each(|(value, column)| *value = column.of_row[row as usize]);
+                match counts.get_mut(&key) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(key.clone(), 1);
+                    }
+                }
+                true
             });
-            true
-        });
+            counts.into_iter().collect()
+        }
     }
-    (combined, pairs)
 }
+
+/// Most combinations that have a place each.
+const DENSE: usize = 1 << 21;
 
 /// Rows of one value.
 pub(crate) fn rows_of(part: &dyn Part, rows: crate::part::RowsAt, work: &mut Work) -> Result<RowSet, HistoryError> {

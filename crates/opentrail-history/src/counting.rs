@@ -1,6 +1,6 @@
 //! Counts of values, histograms, completion.
 
-use crate::columns::{Column, combine, rows_of};
+use crate::columns::{Column, count_combinations, rows_of};
 use crate::error::HistoryError;
 use crate::evaluate::evaluate;
 use crate::history::{History, matches, plan_of, window_of};
@@ -61,7 +61,7 @@ impl History {
             let shown = u32::try_from(times.len()).unwrap_or(u32::MAX).min(answered.total);
             let mut bars: HashMap<i64, u64> = HashMap::new();
             let mut last = (i64::MIN, 0);
-            answered.rows.each(0, shown, &mut |row| {
+            answered.rows.each(0, shown, |row| {
                 let bar = times[row as usize].div_euclid(fine);
                 if bar == last.0 {
                     last.1 += 1;
@@ -204,7 +204,7 @@ impl Tally {
         let mut counts = vec![0u64; column.values.len()];
         match rows {
             RowSet::All => column.of_row.iter().for_each(|value| counts[*value as usize] += 1),
-            rows => rows.each(0, column.of_row.len() as u32, &mut |row| {
+            rows => rows.each(0, column.of_row.len() as u32, |row| {
                 counts[column.of_row[row as usize] as usize] += 1;
                 true
             }),
@@ -226,25 +226,9 @@ impl Tally {
     }
 
     fn count_combinations(&mut self, columns: &[Column], rows: &RowSet) {
-        let mut combined = columns[0].of_row.clone();
-        let mut combinations: Vec<Vec<u32>> = (0..columns[0].values.len() as u32).map(|value| vec![value]).collect();
-        for column in &columns[1..] {
-            let kinds = (combinations.len(), column.values.len());
-            let (of_row, pairs) = combine(&combined, &column.of_row, kinds, rows);
-            combinations = pairs
-                .into_iter()
-                .map(|(before, value)| combinations[before as usize].iter().copied().chain([value]).collect())
-                .collect();
-            combined = of_row;
-        }
-        let mut counts = vec![0u64; combinations.len()];
-        rows.each(0, combined.len() as u32, &mut |row| {
-            counts[combined[row as usize] as usize] += 1;
-            true
-        });
         // Each value's number is asked for once, however many combinations it is in.
         let mut known: Vec<Vec<u32>> = columns.iter().map(|column| vec![u32::MAX; column.values.len()]).collect();
-        for (combination, count) in combinations.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+        for (combination, count) in count_combinations(columns, rows) {
             let key = combination.iter().enumerate().map(|(field, value)| {
                 let number = &mut known[field][*value as usize];
                 if *number == u32::MAX {

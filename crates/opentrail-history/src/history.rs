@@ -144,7 +144,7 @@ impl History {
             let answered = candidate.part.with(|part| question.rows(part, &mut work))?;
             work.take(positions.len() as u64 / 4)?;
             let shown = u32::try_from(positions.len()).unwrap_or(u32::MAX).min(answered.total);
-            answered.rows.each(0, shown, &mut |row| {
+            answered.rows.each(0, shown, |row| {
                 let position = positions[row as usize];
                 if position > after {
                     kept.push((position, times.get(row as usize).copied().unwrap_or(0), number, row));

@@ -48,8 +48,8 @@ pub(crate) trait Part {
     /// Adds the rows that have a value.
     fn add_rows(&self, rows: RowsAt, work: &mut Work, to: &mut Union) -> Result<(), HistoryError>;
 
-    /// Calls `visit` for each row that has a value.
-    fn each_row(&self, rows: RowsAt, visit: &mut dyn FnMut(u32)) -> Result<(), HistoryError>;
+    /// Appends the rows that have a value.
+    fn append_rows(&self, rows: RowsAt, to: &mut Vec<u32>) -> Result<(), HistoryError>;
 
     fn record(&self, row: u32) -> Result<Bytes, HistoryError>;
 }

@@ -122,7 +122,7 @@ impl RowSet {
     }
 
     /// Calls `visit` for the rows from `from` up to before `to`, ascending, until it answers false.
-    pub fn each(&self, from: u32, to: u32, visit: &mut dyn FnMut(u32) -> bool) {
+    pub fn each(&self, from: u32, to: u32, mut visit: impl FnMut(u32) -> bool) {
         match self {
             Self::All => {
                 let _ = (from..to).all(visit);
@@ -219,7 +219,7 @@ mod tests {
         let sets = [vec![], vec![0, 64, 129], (0..130).step_by(2).collect::<Vec<_>>(), (0..130).collect(), vec![5, 6]];
         let rows = |set: &RowSet, from, to| {
             let mut rows = Vec::new();
-            set.each(from, to, &mut |row| {
+            set.each(from, to, |row| {
                 rows.push(row);
                 true
             });

@@ -95,7 +95,7 @@ impl Question<'_> {
 
     fn decided(&self, part: &dyn Part, maybe: &RowSet, total: u32, work: &mut Work) -> Result<Vec<u32>, HistoryError> {
         let mut undecided = Vec::new();
-        maybe.each(0, total, &mut |row| {
+        maybe.each(0, total, |row| {
             undecided.push(row);
             true
         });
@@ -134,7 +134,7 @@ pub(crate) fn newest_rows(
             let Answer { yes, maybe } = question.answer(&*live, work)?;
             let mut found: Vec<(i64, u64, u32, bool)> = Vec::new();
             for (rows, sure) in [(yes, true), (maybe, false)] {
-                rows.each(0, live.len(), &mut |row| {
+                rows.each(0, live.len(), |row| {
                     let (time, position) = (live.times[row as usize], live.positions[row as usize]);
                     if (question.window.start..=question.window.end).contains(&time) && admitted(time, position) {
                         found.push((time, position, row, sure));
@@ -174,7 +174,7 @@ fn newest_of_segment(
     let mut keys = Keys { segment, at: 0, times: Vec::new(), positions: Vec::new() };
     let mut failed = None;
     let unsure = !maybe.is_none();
-    all.each(from, segment.rows(), &mut |row| {
+    all.each(from, segment.rows(), |row| {
         let mut go = || {
             work.take(2)?;
             let (time, position) = keys.of(row)?;

@@ -4,19 +4,23 @@ use crate::error::ImportError;
 use crate::importer::{Importer, Outcome, Unparsed};
 use crate::in_flight::{Claim, Key};
 use crate::limits;
-use crate::record::{self, Head};
+use crate::record::{self, Head, Identity};
 use bytes::Bytes;
 use opentrail_eventlog::{Event, LogError, LogErrorKind, Queued};
 use opentrail_search::files::Receive;
 use opentrail_search::output::json::compact;
 use std::collections::VecDeque;
 use std::time::Instant;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
+
+/// Events further ahead than this stand in the history under the time they were written.
+const AHEAD: Duration = Duration::DAY;
 
 /// An event that may be new.
 pub(crate) struct Candidate {
-    pub identity: String,
-    pub time: OffsetDateTime,
+    pub identity: Identity,
+    /// Its time in the history, if that is the record's own.
+    pub time: Option<OffsetDateTime>,
     pub event: Event,
 }
 
@@ -65,8 +69,8 @@ impl<'a> Batch<'a> {
     }
 
     fn take(&mut self, record: &[u8], head: &Head<'_>) {
-        let time = head.time.unwrap_or(self.now);
-        if time < self.oldest {
+        let time = head.time.filter(|time| *time <= self.now + AHEAD);
+        if let Some(time) = time.filter(|time| *time < self.oldest) {
             self.outcome.expired += 1;
             self.outcome.oldest_expired = Some(self.outcome.oldest_expired.map_or(time, |oldest| oldest.min(time)));
             return;

@@ -3,6 +3,7 @@
 use crate::batch::{Batch, Candidate};
 use crate::error::ImportError;
 use crate::in_flight::InFlight;
+use crate::known;
 use crate::limits;
 use opentrail_eventlog::Intake;
 use opentrail_history::{History, HistoryError};
@@ -99,8 +100,6 @@ impl Importer {
         account: &str,
         candidates: impl Iterator<Item = &'c Candidate>,
     ) -> Result<Vec<bool>, HistoryError> {
-        let ids: Vec<(Option<OffsetDateTime>, &str)> =
-            candidates.map(|candidate| (Some(candidate.time), candidate.identity.as_str())).collect();
-        self.history.contains_event_ids(account, &ids)
+        known::known(&self.history, account, candidates)
     }
 }

@@ -7,7 +7,7 @@
 //! Who asks the history after claiming misses nothing: an id was forgotten only after the history held it.
 
 use crate::limits;
-use crate::record;
+use crate::record::{self, Identity};
 use opentrail_eventlog::{EventLog, LogError, LoggedEntry, Position};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -56,7 +56,7 @@ impl InFlight {
         }
     }
 
-    pub fn key(&self, account: &str, id: &str) -> Key {
+    pub fn key(&self, account: &str, id: &Identity) -> Key {
         let half = |hasher: &RandomState| Key::from(hasher.hash_one((account, id)));
         half(&self.hashers[0]) << 64 | half(&self.hashers[1])
     }

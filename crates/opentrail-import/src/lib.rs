@@ -21,6 +21,7 @@ mod importer;
 
 mod batch;
 mod in_flight;
+mod known;
 mod record;
 
 mod error;

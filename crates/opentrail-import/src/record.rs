@@ -14,6 +14,14 @@ const FALLBACK_REGION: &str = "us-east-1";
 /// The members that matter here, in any case of letters.
 const MEMBERS: [&str; 3] = ["eventID", "eventTime", "awsRegion"];
 
+/// What an event is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Identity {
+    EventId(String),
+    /// It has no id; this is the SHA-256 of its text.
+    Content([u8; 32]),
+}
+
 /// The beginning of knowing a record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head<'a> {
@@ -49,11 +57,14 @@ pub(crate) fn read(record: &[u8]) -> Result<Head<'_>, String> {
 }
 
 impl Head<'_> {
-    /// What the event is known by: its id, or if it has none, a hash of its text.
-    pub fn identity(&self, record: &[u8]) -> String {
+    pub fn identity(&self, record: &[u8]) -> Identity {
         match &self.event_id {
-            Some(id) => id.clone().into_owned(),
-            None => format!("sha256:{}", hex::encode(digest(&SHA256, record))),
+            Some(id) => Identity::EventId(id.clone().into_owned()),
+            None => {
+                let mut hash = [0; 32];
+                hash.copy_from_slice(digest(&SHA256, record).as_ref());
+                Identity::Content(hash)
+            }
         }
     }
 
@@ -68,7 +79,7 @@ impl Head<'_> {
 }
 
 /// What a logged record is known by; `None` for one that no import could bring again.
-pub(crate) fn identity(record: &[u8]) -> Option<String> {
+pub(crate) fn identity(record: &[u8]) -> Option<Identity> {
     read(record).ok().map(|head| head.identity(record))
 }
 
@@ -254,7 +265,7 @@ mod tests {
     #[test]
     fn events_without_id_are_known_by_what_they_say() {
         let identity = |record: &[u8]| read(record).expect("a record").identity(record);
-        assert_eq!(identity(br#"{"eventID":"a"}"#), "a");
+        assert_eq!(identity(br#"{"eventID":"a"}"#), Identity::EventId("a".into()));
         assert_eq!(identity(br#"{"eventName":"a"}"#), identity(br#"{"eventName":"a"}"#));
         assert_ne!(identity(br#"{"eventName":"a"}"#), identity(br#"{"eventName":"b"}"#));
     }

@@ -122,6 +122,25 @@ fn nothing_is_taken_twice() {
 }
 
 #[test]
+fn events_without_id_are_taken_once_each() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut world = World::open(dir.path());
+    let nameless = |n: u32| format!(r#"{{"eventTime":"2026-11-20T10:00:00Z","eventName":"A","requestID":"r{}","n":{n}}}"#, n % 2);
+    let timeless = r#"{"eventName":"B","userAgent":"x"}"#;
+    let list = |ids: std::ops::Range<u32>| format!("[{},{timeless}]", ids.map(nameless).collect::<Vec<_>>().join(","));
+    assert_eq!(counts(&world.import(list(0..5).as_bytes())), (6, 0, 0, 0));
+    assert_eq!(counts(&world.import(list(0..7).as_bytes())), (2, 6, 0, 0), "not indexed yet");
+    world.index();
+    assert_eq!(counts(&world.import(list(0..9).as_bytes())), (2, 8, 0, 0), "indexed");
+    world.index();
+    let data = record("d").replace("\"eventName\"", "\"eventCategory\":\"Data\",\"eventName\"");
+    assert_eq!(counts(&world.import(data.as_bytes())), (1, 0, 0, 0));
+    world.index();
+    assert_eq!(counts(&world.import(data.as_bytes())), (0, 1, 0, 0), "data events are indexed too");
+    world.close();
+}
+
+#[test]
 fn files_imported_at_once_share_nothing() {
     let dir = tempfile::tempdir().expect("temp dir");
     let world = World::open(dir.path());

@@ -6,11 +6,13 @@ pub mod csv;
 pub mod histogram;
 pub mod json;
 pub mod newest;
+pub mod rows;
 pub mod table;
 
 pub use count::Counts;
 pub use histogram::Histogram;
 pub use newest::Newest;
+pub use rows::{Format, Row, RowWriter, RunningTable, Shape, write_counts};
 
 use crate::matching::Value;
 

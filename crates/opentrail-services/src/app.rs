@@ -2,6 +2,7 @@
 
 use crate::cloudtrail::LookupLimiter;
 use crate::last_used::LastUsed;
+use crate::opentrail::Searches;
 use crate::signin::SignInThrottle;
 use crate::sts::WebKeys;
 use opentrail_catalog::Catalog;
@@ -46,6 +47,8 @@ pub struct App {
     pub intake: Intake,
     pub kms: Kms,
     pub history: History,
+    /// Room for searches of the history.
+    pub searches: Searches,
     /// Takes existing log files into the history.
     pub importer: Importer,
     /// The embedded S3 store.

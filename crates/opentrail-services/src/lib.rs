@@ -23,6 +23,7 @@ mod dates;
 pub mod iam;
 pub mod kms;
 mod last_used;
+pub mod logs;
 mod mfa;
 pub mod opentrail;
 pub mod organizations;
@@ -51,11 +52,13 @@ pub use session::Session;
 pub use temporary::{Holder, TemporaryCredentials, TokenFault};
 
 /// Every service that answers at the endpoint, apart from S3.
+#[rustfmt::skip]
 pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
+    &logs::SERVICE,
     &opentrail::SERVICE,
     &organizations::SERVICE,
     &sqs::SERVICE,

@@ -3,7 +3,6 @@
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::service::{Operation, Reply, Service};
-use crate::sqs;
 use opentrail_eventlog::{Event, Intake};
 use opentrail_model::record::{EventKind, Record, Resource, TlsDetails, lower_first};
 use opentrail_model::regions;
@@ -60,7 +59,7 @@ fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
     };
     let region = if outcome.service.global { regions::GLOBAL_SERVICE_REGION.to_owned() } else { call.region.clone() };
     Record {
-        kind: if is_data_event(outcome.service, outcome.operation_name) {
+        kind: if outcome.service.data_events || outcome.operation.is_some_and(|operation| operation.data_event) {
             EventKind::DataCall
         } else {
             EventKind::ManagementCall
@@ -77,11 +76,6 @@ fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
         api_version: None,
         ..base(&app.intake, call, region)
     }
-}
-
-/// Whether a call is a data event, which trails take only if their selectors say so.
-fn is_data_event(service: &Service, operation: &str) -> bool {
-    service.data_events || (service.name == sqs::SERVICE.name && sqs::DATA_EVENTS.contains(&operation))
 }
 
 /// A service that is not here is recorded under the name the caller signed for.

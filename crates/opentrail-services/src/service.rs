@@ -58,6 +58,8 @@ pub struct Operation {
     pub action: Option<&'static str>,
     /// `readOnly` of its records.
     pub read_only: bool,
+    /// Whether its records are data events, where the service's others are management events.
+    pub data_event: bool,
     /// The ARN that policies are asked about.
     pub resource: ResourceOf,
     /// For resources with a policy of their own. Then the account in the ARN owns the resource, and callers of other
@@ -80,6 +82,7 @@ impl Operation {
             name,
             action: None,
             read_only: false,
+            data_event: false,
             resource: |_, _, _| "*".into(),
             resource_policy: None,
             conditions: None,

@@ -100,6 +100,7 @@ impl Bench {
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             queues: Queues::open(catalog.clone(), intake.clone()).expect("queues"),
             catalog,
+            searches: crate::opentrail::Searches::default(),
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),
             intake,
             seal,

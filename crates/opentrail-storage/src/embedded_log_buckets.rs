@@ -16,7 +16,7 @@ use opentrail_eventlog::{Event, Intake, LogError, LogErrorKind};
 use opentrail_kms::{EncryptionContext, KeyRef, KeyUse, Kms, KmsError, ServiceCaller, aws_managed_key};
 use opentrail_model::identity::UserIdentity;
 use opentrail_model::keys::probe_key;
-use opentrail_policy::{Policies, PolicyDocument, PolicyKind, Principal, Request, RequestContext, decide};
+use opentrail_policy::{Policies, PolicyKind, Principal, Request, RequestContext, decide};
 use opentrail_seal::{DerivingKey, KEY_BYTES};
 use std::sync::Arc;
 
@@ -216,7 +216,7 @@ fn probe(trail: &TrailBinding, organization: Option<&str>, kind: &str) -> LogObj
 
 /// Asks the bucket's policy.
 fn allow(trail: &TrailBinding, bucket: &Bucket, action: &str, key: Option<&str>) -> Result<(), BucketFault> {
-    let policy = bucket.policy.as_deref().and_then(|text| PolicyDocument::parse(text, PolicyKind::Resource).ok());
+    let policy = bucket.policy.as_ref().map(|policy| policy.document(PolicyKind::Resource));
     let context = RequestContext::new()
         .with("aws:SourceArn", trail.trail_arn.as_str())
         .with("aws:SourceAccount", trail.account.as_str())
@@ -231,7 +231,7 @@ fn allow(trail: &TrailBinding, bucket: &Bucket, action: &str, key: Option<&str>)
     let principal = Principal::Service(DELIVERER.into());
     let request =
         Request { principal: &principal, action, resource: &resource, resource_account: &bucket.account, context: &context };
-    let policies = Policies { resource: policy.as_ref(), ..Policies::default() };
+    let policies = Policies { resource: policy.map(AsRef::as_ref), ..Policies::default() };
     if decide(&request, &policies).is_allowed() { Ok(()) } else { Err(BucketFault::new("AccessDenied", "Access Denied")) }
 }
 

@@ -6,6 +6,7 @@ use crate::settings::BucketSettings;
 use crate::storage_class::{Restored, StorageClass};
 use opentrail_catalog::Entity;
 use opentrail_kms::EncryptionContext;
+use opentrail_policy::PolicyText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ pub struct Bucket {
     pub created_ms: i64,
     /// The bucket policy, as given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
+    pub policy: Option<PolicyText>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
     #[serde(default)]

@@ -161,8 +161,13 @@ impl EncryptedFile {
         let chunk_start = number * whole;
         let chunk_end = (chunk_start + whole).min(self.size);
         let plain = usize::try_from(chunk_end - chunk_start).map_err(io::Error::other)?;
-        let mut buffer = vec![0; plain + TAG_BYTES];
-        self.file.read_exact(&mut buffer).await?;
+        let mut buffer = BytesMut::with_capacity(plain + TAG_BYTES);
+        while buffer.len() < plain + TAG_BYTES {
+            let missing = plain + TAG_BYTES - buffer.len();
+            if (&mut self.file).take(missing as u64).read_buf(&mut buffer).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+        }
         let number = u32::try_from(number).map_err(io::Error::other)?;
         let length = self.cipher.decrypt(number, chunk_end == self.size, &mut buffer)?;
         buffer.truncate(length);
@@ -170,7 +175,7 @@ impl EncryptedFile {
         let from = usize::try_from(self.range.start - chunk_start).map_err(io::Error::other)?;
         let to = usize::try_from(wanted_end - chunk_start).map_err(io::Error::other)?;
         self.range.start = wanted_end;
-        Ok(Some(Bytes::from(buffer).slice(from..to)))
+        Ok(Some(buffer.freeze().slice(from..to)))
     }
 }
 

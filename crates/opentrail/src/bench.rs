@@ -4,6 +4,7 @@ mod append;
 mod authorise;
 mod calls;
 mod delivery;
+mod import;
 mod million;
 mod verify;
 
@@ -26,6 +27,7 @@ enum BenchCommand {
     Authorise(authorise::AuthoriseArgs),
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
+    Import(import::ImportBenchArgs),
     Verify(verify::VerifyArgs),
     Million(million::MillionArgs),
 }
@@ -40,6 +42,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Authorise(args) => authorise::run(args).await?,
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
+        BenchCommand::Import(args) => import::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
     }
@@ -70,8 +73,18 @@ fn memory_mb_of(process: &str, figure: &str) -> anyhow::Result<u64> {
 
 /// Processor time of a process so far.
 fn cpu_of(process: &str) -> anyhow::Result<Duration> {
+    processor_time(process, [11, 12])
+}
+
+/// Processor time of this process's children that have ended.
+fn cpu_of_children() -> anyhow::Result<Duration> {
+    processor_time("self", [13, 14])
+}
+
+fn processor_time(process: &str, fields_of_stat: [usize; 2]) -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields: Vec<&str> = stat.rsplit(')').next().context("no fields")?.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).context("no processor time");
-    Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
+    let [user, system] = fields_of_stat;
+    Ok(Duration::from_millis((ticks(user)? + ticks(system)?) * 10))
 }

@@ -2,10 +2,11 @@
 
 use crate::client_tls;
 use anyhow::{Context, bail};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -79,9 +80,23 @@ impl Client {
         service: &str,
         method: &str,
         target: &str,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
+        let headers = self.signed(caller, service, method, target, headers, &body)?;
+        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        self.exchange(method, target, headers, body).await
+    }
+
+    fn signed(
+        &self,
+        caller: &Caller,
+        service: &str,
+        method: &str,
+        target: &str,
+        mut headers: HeaderMap,
+        body: &[u8],
+    ) -> anyhow::Result<HeaderMap> {
         self.introduce(caller, &mut headers)?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         opentrail_wire::sign(
@@ -89,15 +104,14 @@ impl Client {
             path,
             query,
             &mut headers,
-            &body,
+            body,
             &caller.access_key,
             &caller.secret,
             &caller.region,
             service,
             OffsetDateTime::now_utc(),
         )?;
-        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
-        self.exchange(method, target, headers, body).await
+        Ok(headers)
     }
 
     /// Sends one signed request whose body is streamed. `hash` is the SHA-256 of the body in hexadecimal digits.
@@ -134,15 +148,30 @@ impl Client {
         Ok(())
     }
 
+    /// Calls one of OpenTrail's own operations whose answer is streamed.
+    ///
+    /// # Errors
+    /// If the connection fails, or the answer is an error, which is then read whole.
+    pub async fn opentrail_stream(&mut self, caller: &Caller, operation: &str, input: &Value) -> anyhow::Result<Streamed> {
+        let body = Bytes::from(serde_json::to_vec(input)?);
+        let headers = self.signed(caller, "opentrail", "POST", "/", opentrail_headers(operation)?, &body)?;
+        let response = self.begin("POST", "/", headers, Full::new(body).map_err(|never| match never {}).boxed_unsync()).await?;
+        if response.status().is_success() {
+            return Ok(Streamed { body: response.into_body(), rest: BytesMut::new() });
+        }
+        let refused = whole(response).await?;
+        Err(Refused { status: refused.status, text: refused.text() }.into())
+    }
+
     async fn exchange(&mut self, method: &str, target: &str, headers: HeaderMap, body: Body) -> anyhow::Result<Answer> {
+        whole(self.begin(method, target, headers, body).await?).await
+    }
+
+    async fn begin(&mut self, method: &str, target: &str, headers: HeaderMap, body: Body) -> anyhow::Result<Response<Incoming>> {
         let mut request = Request::builder().method(method).uri(target).body(body)?;
         *request.headers_mut() = headers;
         self.sender.ready().await?;
-        let response = self.sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        let body = http_body_util::Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|error| anyhow::anyhow!("reading the answer failed: {error}"))?.to_bytes();
-        Ok(Answer { status, body })
+        Ok(self.sender.send_request(request).await?)
     }
 
     /// Calls a JSON operation of CloudTrail.
@@ -176,10 +205,7 @@ impl Client {
     /// # Errors
     /// As [`Self::send`].
     pub async fn opentrail(&mut self, caller: &Caller, operation: &str, input: &Value) -> anyhow::Result<Answer> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        headers.insert("x-amz-target", HeaderValue::try_from(format!("OpenTrail_20261121.{operation}"))?);
-        self.send(caller, "opentrail", "POST", "/", headers, serde_json::to_vec(input)?.into()).await
+        self.send(caller, "opentrail", "POST", "/", opentrail_headers(operation)?, serde_json::to_vec(input)?.into()).await
     }
 
     /// Calls an operation of a query service.
@@ -212,6 +238,71 @@ impl Client {
     }
 }
 
+fn opentrail_headers(operation: &str) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    headers.insert("x-amz-target", HeaderValue::try_from(format!("OpenTrail_20261121.{operation}"))?);
+    Ok(headers)
+}
+
+async fn whole(response: Response<Incoming>) -> anyhow::Result<Answer> {
+    let status = response.status().as_u16();
+    let body = http_body_util::Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!("reading the answer failed: {error}"))?.to_bytes();
+    Ok(Answer { status, body })
+}
+
+/// An answer that comes line by line.
+pub struct Streamed {
+    body: Incoming,
+    rest: BytesMut,
+}
+
+impl Streamed {
+    /// The next line without its end; `None` at the end of the answer.
+    ///
+    /// # Errors
+    /// If the connection fails, the answer is cut off, or a line is longer than any should be.
+    pub async fn line(&mut self) -> anyhow::Result<Option<Bytes>> {
+        let mut searched = 0;
+        loop {
+            if let Some(length) = self.rest[searched..].iter().position(|byte| *byte == b'\n') {
+                let line = self.rest.split_to(searched + length).freeze();
+                self.rest.advance(1);
+                return Ok(Some(line));
+            }
+            searched = self.rest.len();
+            if searched > MAX_ANSWER_BYTES {
+                bail!("the server sends a line of more than {MAX_ANSWER_BYTES} bytes");
+            }
+            match self.body.frame().await {
+                Some(frame) => {
+                    if let Ok(piece) = frame.context("the answer was cut off")?.into_data() {
+                        self.rest.extend_from_slice(&piece);
+                    }
+                }
+                None if self.rest.is_empty() => return Ok(None),
+                None => return Ok(Some(self.rest.split().freeze())),
+            }
+        }
+    }
+}
+
+/// What a server says instead of an answer.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: u16,
+    pub text: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the server answered {}: {}", self.status, self.text)
+    }
+}
+
+impl std::error::Error for Refused {}
+
 /// Begins HTTP on a connection.
 async fn speak<S>(stream: S) -> anyhow::Result<SendRequest<Body>>
 where
@@ -227,6 +318,14 @@ where
 }
 
 impl Answer {
+    /// What an error answer says.
+    pub fn text(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let message = body["message"].as_str().or(body["Message"].as_str());
+        let whole = || String::from_utf8_lossy(&self.body[..self.body.len().min(500)]).into_owned();
+        message.map_or_else(whole, str::to_owned)
+    }
+
     /// The answer as JSON, if the call succeeded.
     ///
     /// # Errors

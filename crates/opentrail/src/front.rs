@@ -5,6 +5,7 @@
 //! goes through the s3s crate, with the same promise.
 
 use crate::metrics;
+use crate::pieces::Pieces;
 use crate::server::Server;
 use crate::sign_in;
 use crate::tls::TlsFacts;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use opentrail_services::opentrail::{self, Streaming};
 use opentrail_services::{
     AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse,
     run,
@@ -75,6 +77,7 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, tls: Option<TlsFacts>
         (protocol, None, Err(ApiError::new("InternalFailure", "An internal error occurred.").with_status(500)))
     });
     match result {
+        Ok(Output::Stream(stream)) => streamed(stream, &request_id),
         Ok(body) => encoded(ok(protocol, body, &request_id)),
         Err(error) => encoded(opentrail_wire::encode_error(protocol, namespace, &error, &request_id)),
     }
@@ -97,6 +100,8 @@ pub enum Output {
     Json(Value),
     /// JSON text that an operation wrote itself.
     Raw(Vec<u8>),
+    /// Pieces that are sent as they come.
+    Stream(Streaming),
     Query {
         action: String,
         namespace: &'static str,
@@ -191,6 +196,9 @@ async fn api(
         opentrail_services::cloudtrail_data::put_audit_events_raw(app, &call, &channel, external.as_deref(), body)
             .await
             .map(Output::Raw)
+    } else if service.name == opentrail::SERVICE.name && opentrail::is_streamed(&operation) {
+        let stopping = server.stopping.clone();
+        opentrail::stream(app, &call, &operation, input, stopping).await.map(Output::Stream)
     } else {
         run(app, service, &operation, call, input).await.map_err(|error| query_compatible(service, error)).map(|output| {
             match (protocol, service.namespace) {
@@ -291,6 +299,8 @@ pub fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
             let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
             opentrail_wire::encode_json(protocol, &value, request_id)
         }
+        // Streams do not come here.
+        Output::Stream(_) => opentrail_wire::encode_json(protocol, &Value::Null, request_id),
         Output::Raw(body) => {
             Encoded { body, ..opentrail_wire::encode_json(protocol, &Value::Object(serde_json::Map::new()), request_id) }
         }
@@ -301,6 +311,15 @@ pub fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
             body: opentrail_wire::encode_flattened(&action, namespace, &output, request_id, flat),
         },
     }
+}
+
+fn streamed(stream: Streaming, request_id: &str) -> Answer {
+    let mut response = Response::new(s3s::Body::http_body_unsync(Pieces(stream.pieces)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(stream.content_type));
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
 }
 
 pub fn encoded(encoded: Encoded) -> Answer {

@@ -13,6 +13,7 @@ mod front;
 mod import_command;
 mod keys_command;
 mod metrics;
+mod pieces;
 mod process_command;
 mod root_key;
 mod seal_command;

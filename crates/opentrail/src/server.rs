@@ -17,6 +17,8 @@ use opentrail_import::Importer;
 use opentrail_kms::Kms;
 use opentrail_messaging::Queues;
 use opentrail_services::cloudtrail::LookupLimiter;
+use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
+use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
 use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
 use opentrail_storage::{
@@ -52,6 +54,8 @@ pub struct Server {
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
     pub uploads: Uploads,
+    /// Turns true when answers without an end have to end.
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl Server {
@@ -73,6 +77,7 @@ pub struct Running {
     lifecycle: tokio::task::JoinHandle<()>,
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
+    logs_tidying: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
@@ -133,6 +138,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         catalog: catalog.clone(),
         intake: intake.clone(),
         seal,
+        searches: Searches::default(),
         kms,
         importer: Importer::new(intake.clone(), history.clone(), retention),
         history,
@@ -159,7 +165,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
-    let server = Arc::new(Server { app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
+    let (stop_accepting, stopping) = watch::channel(false);
+    let server =
+        Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -168,13 +176,13 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     } else if !address.ip().is_loopback() {
         tracing::warn!(%address, "listening off loopback without TLS: credentials are safe (SigV4), contents can be read on the way");
     }
-    let (stop_accepting, stopping) = watch::channel(false);
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, tls.clone(), stopping));
     let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
     let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
     let worker = LifecycleWorker::new(server.app.store.clone(), intake.clone(), worker_config);
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
+    let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
     Ok(Running {
         address,
         secure: tls.is_some(),
@@ -187,6 +195,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lifecycle,
         accepting,
         housekeeping,
+        logs_tidying,
         sweeping,
         history: history_thread,
         _lock: lock,
@@ -219,6 +228,7 @@ impl Running {
             tracing::error!(%error, "the listener failed");
         }
         self.housekeeping.abort();
+        self.logs_tidying.abort();
         self.stop_lifecycle.send_replace(true);
         if let Err(error) = self.lifecycle.await {
             tracing::error!(%error, "the lifecycle worker failed");
@@ -367,6 +377,18 @@ async fn keep_house(server: Arc<Server>, log_retention: Duration) {
             Ok(Ok(segments)) => tracing::info!(segments, "removed log segments that every sink has read"),
             Ok(Err(error)) => tracing::warn!(%error, "removing old log segments failed"),
             Err(error) => tracing::error!(%error, "housekeeping failed"),
+        }
+    }
+}
+
+/// Removes log events that have expired, and those of deleted groups and streams.
+async fn keep_logs(server: Arc<Server>) {
+    loop {
+        tokio::time::sleep(LOGS_TIDYING).await;
+        match tidy_logs(&server.app).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed expired log events"),
+            Err(error) => tracing::warn!(%error, "removing expired log events failed"),
         }
     }
 }

@@ -267,8 +267,8 @@ impl Part for Segment {
         self.gather(section, rows, work, to)
     }
 
-    fn each_row(&self, rows: RowsAt, visit: &mut dyn FnMut(u32)) -> Result<(), HistoryError> {
-        self.each_row_of(rows, visit)
+    fn append_rows(&self, rows: RowsAt, to: &mut Vec<u32>) -> Result<(), HistoryError> {
+        self.each_row_of(rows, |row| to.push(row))
     }
 
     fn record(&self, row: u32) -> Result<Bytes, HistoryError> {

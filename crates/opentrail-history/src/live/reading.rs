@@ -128,9 +128,9 @@ impl Part for Live {
         Ok(())
     }
 
-    fn each_row(&self, rows: RowsAt, visit: &mut dyn FnMut(u32)) -> Result<(), HistoryError> {
+    fn append_rows(&self, rows: RowsAt, to: &mut Vec<u32>) -> Result<(), HistoryError> {
         if let RowsAt::Leaf(leaf) = rows {
-            self.leaves.rows(self.leaves.get(leaf)).iter().for_each(|row| visit(*row));
+            to.extend_from_slice(self.leaves.rows(self.leaves.get(leaf)));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! LookupEvents' `NextToken`: where the next page begins, bound to the question it belongs to.
+//! The `NextToken` of LookupEvents and Search: where the next page begins, bound to the question it belongs to.
 //!
 //! The token is not secret and not signed: all that a forged one can do is begin somewhere else in the answer to the
 //! caller's own question.
@@ -28,7 +28,7 @@ struct Token {
 }
 
 /// A short name for a question: all parameters except the token.
-pub(super) fn question(parts: &[&str]) -> String {
+pub(crate) fn question(parts: &[&str]) -> String {
     let mut text = String::new();
     for part in parts {
         // Lengths keep ["ab", "c"] and ["a", "bc"] apart.
@@ -37,14 +37,14 @@ pub(super) fn question(parts: &[&str]) -> String {
     hex::encode(&digest(&SHA256, text.as_bytes()).as_ref()[..12])
 }
 
-pub(super) fn write(question: &str, cursor: Cursor, now: OffsetDateTime) -> String {
+pub(crate) fn write(question: &str, cursor: Cursor, now: OffsetDateTime) -> String {
     let token = Token { t: cursor.time, p: cursor.position, q: question.to_owned(), e: now.unix_timestamp() + LIFETIME_SECONDS };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).expect("numbers and text always serialise"))
 }
 
 /// # Errors
 /// `InvalidNextTokenException` if the token is none of ours, belongs to another question or is too old.
-pub(super) fn read(text: &str, question: &str, now: OffsetDateTime) -> Result<Cursor, ApiError> {
+pub(crate) fn read(text: &str, question: &str, now: OffsetDateTime) -> Result<Cursor, ApiError> {
     let invalid = || ApiError::new("InvalidNextTokenException", "Invalid NextToken.");
     if text.len() > MAX_TOKEN_BYTES {
         return Err(invalid());

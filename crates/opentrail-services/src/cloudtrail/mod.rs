@@ -39,7 +39,7 @@ mod tags;
 mod list_public_keys;
 mod lookup_events;
 mod lookup_limiter;
-mod lookup_token;
+pub(crate) mod lookup_token;
 
 #[cfg(test)]
 mod tests;

@@ -2,24 +2,37 @@
 //!
 //! ```text
 //! POST /-/import?source=NAME ──▶ import_events.rs ──▶ opentrail-import ──▶ event log
-//! X-Amz-Target: OpenTrail_20261121.… ──▶ describe_history.rs, accounts.rs, set_root_password.rs
+//! X-Amz-Target: OpenTrail_20261121.… ──▶ accounts.rs, set_root_password.rs
+//! X-Amz-Target: OpenTrail_20261121.… ──▶ search.rs, counts.rs, who.rs ──question.rs──▶ History
+//!                          answers that are streamed ──▶ stream.rs ──▶ pieces
 //! ```
 
 mod accounts;
+mod counts;
 mod describe_history;
 mod import_events;
+mod search;
 mod set_root_password;
+mod stream;
+mod who;
+
+mod question;
 #[cfg(test)]
 mod tests;
 
 pub use import_events::{IMPORT_EVENTS, Upload, import_events, may_import};
+pub use question::Searches;
+pub use stream::{Streaming, is_streamed, stream};
 
 use crate::app::App;
 use crate::call::Call;
+use crate::dates::record_times;
 use crate::handler;
-use crate::service::{Operation, Service};
+use crate::recording::lower_cased;
+use crate::service::{Handler, Operation, Reply, Service};
 use opentrail_wire::ApiError;
 use serde_json::Value;
+use std::sync::Arc;
 
 pub static SERVICE: Service = Service {
     name: "opentrail",
@@ -35,7 +48,11 @@ pub static SERVICE: Service = Service {
 };
 
 const OPERATIONS: &[Operation] = &[
-    Operation { read_only: true, resource, ..Operation::new("DescribeHistory", handler!(describe_history::describe_history)) },
+    reading("CountBy", handler!(counts::count_by)),
+    reading("DescribeHistory", handler!(describe_history::describe_history)),
+    reading(stream::DOWNLOAD_EVENTS, handler!(not_streamed)),
+    reading(stream::FOLLOW_EVENTS, handler!(not_streamed)),
+    reading("Histogram", handler!(counts::histogram)),
     Operation::new("CreateAccount", handler!(accounts::create_account)),
     Operation { read_only: true, ..Operation::new("ListAccounts", handler!(accounts::list_accounts)) },
     Operation {
@@ -43,6 +60,8 @@ const OPERATIONS: &[Operation] = &[
         ..Operation::new("SetRootPassword", handler!(set_root_password::set_root_password))
     },
     Operation { resource, parameters: |_| Value::Null, ..Operation::new(IMPORT_EVENTS, handler!(import_events::misplaced)) },
+    reading("Search", handler!(search::search)),
+    reading("Who", handler!(who::who)),
 ];
 
 /// Refuses accounts other than the first, which runs the server.
@@ -54,6 +73,22 @@ fn check_operator(app: &App, call: &Call) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::new("AccessDeniedException", "Only the account of the first start may do this."))
+}
+
+const fn reading(name: &'static str, handler: Handler) -> Operation {
+    Operation { read_only: true, resource, parameters: question_parameters, ..Operation::new(name, handler) }
+}
+
+/// The input, times in words.
+fn question_parameters(input: &Value) -> Value {
+    let mut parameters = lower_cased(input);
+    record_times(&mut parameters, &["startTime", "endTime"]);
+    parameters
+}
+
+/// Stands in the table for operations that the front runs by [`stream()`].
+async fn not_streamed(_: &Arc<App>, _: &Call, _: Value) -> Result<Reply, ApiError> {
+    Err(ApiError::new("ValidationException", "The answer of this operation is streamed."))
 }
 
 /// The event history of an account, which policies can name.

@@ -11,7 +11,7 @@ use crate::call::{Call, Caller};
 use crate::credentials::{AccessKey, caller_of};
 use crate::temporary::TemporaryCredentials;
 use async_trait::async_trait;
-use opentrail_policy::{Decision, PolicyDocument, PolicyKind, Reason, Request, RequestContext};
+use opentrail_policy::{Decision, PolicyKind, Reason, Request, RequestContext};
 use opentrail_storage::Bucket;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3Error, S3Result};
@@ -149,15 +149,14 @@ pub fn permit_with(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, r
     }
     let standing = Standing::of(&exchange.context.catalog, &call.caller).map_err(|error| catalog_fault(&error))?;
     let policy = bucket.filter(|bucket| owns(bucket) || !public_access::is_restricted(&exchange.context.catalog, bucket));
-    let policy = policy.and_then(|bucket| bucket.policy.as_deref());
-    let policy = policy.and_then(|text| PolicyDocument::parse(text, PolicyKind::Resource).ok());
+    let policy = policy.and_then(|bucket| bucket.policy.as_ref()).map(|policy| policy.document(PolicyKind::Resource));
     let mut context = context(exchange, standing.context(call.policy_context()), bucket);
     for (key, values) in extra {
         context = context.with_all(key, values.iter().cloned());
     }
     let principal = call.caller.principal();
     let resource_account = bucket.map_or(call.account.as_str(), |bucket| bucket.account.as_str());
-    let question = Question { action, resource, resource_account, resource_policy: policy.as_ref(), context: &context };
+    let question = Question { action, resource, resource_account, resource_policy: policy.map(AsRef::as_ref), context: &context };
     match standing.decide(&principal, &question) {
         Decision::Allowed => Ok(()),
         Decision::Denied(reason) => Err(denied(&call, reason, &question.request(&principal))),

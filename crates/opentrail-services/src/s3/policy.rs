@@ -26,7 +26,7 @@ pub async fn put(context: &S3Context, req: S3Request<PutBucketPolicyInput>) -> S
         if block.block_public_policy && public_access::is_public(&text) {
             return Err(fault::access_denied());
         }
-        bucket.policy = Some(text);
+        bucket.policy = Some(text.into());
         Ok(())
     })
     .await?;
@@ -50,7 +50,7 @@ pub fn check_digest(exchange: &Exchange, body: &[u8]) -> S3Result<()> {
 pub fn get(req: &S3Request<GetBucketPolicyInput>) -> S3Result<S3Response<GetBucketPolicyOutput>> {
     let bucket = existing(&*Exchange::of(&req.extensions)?)?;
     match &bucket.policy {
-        Some(policy) => Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(policy.clone()) })),
+        Some(policy) => Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(policy.as_str().to_owned()) })),
         None => Err(no_policy()),
     }
 }
@@ -74,7 +74,7 @@ pub async fn delete(
 
 pub fn status(req: &S3Request<GetBucketPolicyStatusInput>) -> S3Result<S3Response<GetBucketPolicyStatusOutput>> {
     let bucket = existing(&*Exchange::of(&req.extensions)?)?;
-    let policy = bucket.policy.as_deref().ok_or_else(no_policy)?;
-    let status = PolicyStatus { is_public: Some(public_access::is_public(policy)) };
+    let policy = bucket.policy.as_ref().ok_or_else(no_policy)?;
+    let status = PolicyStatus { is_public: Some(public_access::is_public(policy.as_str())) };
     Ok(S3Response::new(GetBucketPolicyStatusOutput { policy_status: Some(status) }))
 }

@@ -60,8 +60,8 @@ pub fn effective(catalog: &Catalog, bucket: &Bucket) -> PublicAccessBlock {
 
 /// Whether the policy of a bucket counts only for its own account: it is public and that is restricted.
 pub fn is_restricted(catalog: &Catalog, bucket: &Bucket) -> bool {
-    let policy = bucket.policy.as_deref();
-    policy.is_some_and(|policy| effective(catalog, bucket).restrict_public_buckets && is_public(policy))
+    let policy = bucket.policy.as_ref();
+    policy.is_some_and(|policy| effective(catalog, bucket).restrict_public_buckets && is_public(policy.as_str()))
 }
 
 /// Whether a policy lets in everybody.

@@ -56,22 +56,7 @@ pub static SERVICE: Service = Service {
     unsupported_code: "UnsupportedOperation",
 };
 
-/// The operations whose events are data events. Source: Amazon SQS Developer Guide, "Logging API calls".
-pub const DATA_EVENTS: &[&str] = &[
-    "ChangeMessageVisibility",
-    "ChangeMessageVisibilityBatch",
-    "DeleteMessage",
-    "DeleteMessageBatch",
-    "GetQueueAttributes",
-    "GetQueueUrl",
-    "ListDeadLetterSourceQueues",
-    "ListQueueTags",
-    "ListQueues",
-    "ReceiveMessage",
-    "SendMessage",
-    "SendMessageBatch",
-];
-
+/// Which are data events: Amazon SQS Developer Guide, "Logging API calls".
 const OPERATIONS: &[Operation] = &[
     named(write("CreateQueue", handler!(create_queue::create_queue))),
     named(read("GetQueueUrl", handler!(get_queue_url::get_queue_url))),
@@ -86,12 +71,12 @@ const OPERATIONS: &[Operation] = &[
     read("ListQueueTags", handler!(tags::list_queue_tags)),
     read("ListDeadLetterSourceQueues", handler!(list_dead_letter_source_queues::list_dead_letter_source_queues)),
     write("PurgeQueue", handler!(purge_queue::purge_queue)),
-    secret(write("SendMessage", handler!(send_message::send_message))),
+    data(secret(write("SendMessage", handler!(send_message::send_message)))),
     secret(batch("sqs:SendMessage", write("SendMessageBatch", handler!(send_message::send_message_batch)))),
     read("ReceiveMessage", handler!(receive_message::receive_message)),
-    write("DeleteMessage", handler!(delete_message::delete_message)),
+    data(write("DeleteMessage", handler!(delete_message::delete_message))),
     batch("sqs:DeleteMessage", write("DeleteMessageBatch", handler!(delete_message::delete_message_batch))),
-    write("ChangeMessageVisibility", handler!(change_message_visibility::change_message_visibility)),
+    data(write("ChangeMessageVisibility", handler!(change_message_visibility::change_message_visibility))),
     batch(
         "sqs:ChangeMessageVisibility",
         write("ChangeMessageVisibilityBatch", handler!(change_message_visibility::change_message_visibility_batch)),
@@ -103,7 +88,7 @@ const fn write(name: &'static str, handler: Handler) -> Operation {
 }
 
 const fn read(name: &'static str, handler: Handler) -> Operation {
-    Operation { read_only: true, ..write(name, handler) }
+    Operation { read_only: true, data_event: true, ..write(name, handler) }
 }
 
 /// For operations that name a queue instead of giving its URL.
@@ -111,9 +96,14 @@ const fn named(operation: Operation) -> Operation {
     Operation { resource: queues::name_arn, resource_policy: Some(queues::name_policy), ..operation }
 }
 
+/// For writes of messages, not of queues.
+const fn data(operation: Operation) -> Operation {
+    Operation { data_event: true, ..operation }
+}
+
 /// For batches, which are allowed by the action for one.
 const fn batch(action: &'static str, operation: Operation) -> Operation {
-    Operation { action: Some(action), ..operation }
+    Operation { action: Some(action), data_event: true, ..operation }
 }
 
 /// For operations whose input holds what only receivers should read.

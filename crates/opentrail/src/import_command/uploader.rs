@@ -1,18 +1,16 @@
 //! Sends files, one after the other, until the server has each.
 
 use super::Work;
-use crate::client::{Answer, Body, Caller, Client};
+use crate::client::{Body, Caller, Client};
+use crate::pieces::Pieces;
 use anyhow::{Context as _, bail};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use std::io::{self, Read};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -157,11 +155,11 @@ impl Uploader {
         self.client = Some(client);
         match answer.status {
             200 => Ok(Try::Done(Ok(answer.json()?))),
-            413 => Ok(Try::Done(Err(text(&answer)))),
+            413 => Ok(Try::Done(Err(answer.text()))),
             // A hash that does not fit: the file changed while it was sent.
-            400 if text(&answer).contains("x-amz-content-sha256") => Ok(Try::Later(anyhow::anyhow!("{}", text(&answer)))),
-            429 | 500..=599 => Ok(Try::Later(anyhow::anyhow!("the server answered {}: {}", answer.status, text(&answer)))),
-            status => bail!("the server refused {name} with {status}: {}", text(&answer)),
+            400 if answer.text().contains("x-amz-content-sha256") => Ok(Try::Later(anyhow::anyhow!("{}", answer.text()))),
+            429 | 500..=599 => Ok(Try::Later(anyhow::anyhow!("the server answered {}: {}", answer.status, answer.text()))),
+            status => bail!("the server refused {name} with {status}: {}", answer.text()),
         }
     }
 
@@ -195,26 +193,8 @@ impl Uploader {
     }
 }
 
-/// The `message` of an error answer.
-fn text(answer: &Answer) -> String {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let message = body["message"].as_str().or(body["Message"].as_str());
-    message.map_or_else(|| String::from_utf8_lossy(&answer.body[..answer.body.len().min(500)]).into_owned(), str::to_owned)
-}
-
 /// Percent-encoded for a query.
 fn encoded(text: &str) -> String {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.~".contains(b);
     text.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-}
-
-struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
-
-impl HttpBody for Pieces {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-    }
 }

@@ -160,7 +160,10 @@ async fn extended_lookups_take_several_attributes_and_all_categories() {
     assert_eq!(names(&lookup(&bench, both("ResourceName", "main")).await), ["StartLogging", "CreateTrail"]);
     assert!(names(&lookup(&bench, both("EventName", "GetObject")).await).is_empty());
     assert_eq!(names(&lookup(&bench, json!({"EventCategory": "data"})).await), ["GetObject"]);
-    assert_eq!(names(&lookup(&bench, json!({"EventCategory": "management"})).await), ["StartLogging", "CreateTrail"]);
+    // These calls are events themselves.
+    let management = names(&lookup(&bench, json!({"EventCategory": "management"})).await);
+    assert!(management.ends_with(&["StartLogging".to_owned(), "CreateTrail".to_owned()]), "{management:?}");
+    assert!(!management.contains(&"GetObject".to_owned()));
     refused_as(&bench, "us-east-1", "LookupEvents", json!({"EventCategory": "x"}), "InvalidEventCategoryException").await;
     let many = json!({"LookupAttributes": vec![json!({"AttributeKey": "EventName", "AttributeValue": "x"}); 21]});
     refused_as(&bench, "us-east-1", "LookupEvents", many, "InvalidLookupAttributesException").await;

@@ -1,0 +1,100 @@
+//! CloudWatch Logs: groups, streams, events, retention, filters.
+//!
+//! ```text
+//! groups.rs         which group an input means, names and pages
+//! faults.rs         errors in the service's words
+//! metric_filter.rs  what a metric filter is
+//! tidying.rs        the worker that lets go of what has expired
+//! the others        operations
+//! ```
+//!
+//! Source: Amazon CloudWatch Logs API Reference. Times are milliseconds since 1970.
+
+mod faults;
+mod groups;
+mod metric_filter;
+mod tidying;
+
+mod create_log_group;
+mod delete_log_group;
+mod describe_log_groups;
+mod list_log_groups;
+mod retention_policy;
+mod tags;
+
+mod create_log_stream;
+mod delete_log_stream;
+mod describe_log_streams;
+
+mod filter_log_events;
+mod get_log_events;
+mod put_log_events;
+
+mod delete_metric_filter;
+mod describe_metric_filters;
+mod put_metric_filter;
+mod test_metric_filter;
+
+mod missing;
+#[cfg(test)]
+mod tests;
+
+pub use metric_filter::{MetricFilter, Transformation};
+pub use put_log_events::{stored, stream_after};
+pub use tidying::{LOGS_TIDYING, tidy_logs};
+
+use crate::handler;
+use crate::service::{Handler, Operation, ResourceOf, Service};
+
+pub static SERVICE: Service = Service {
+    name: "logs",
+    event_source: "logs.amazonaws.com",
+    target: Some("Logs_20140328"),
+    version: None,
+    namespace: None,
+    global: false,
+    data_events: false,
+    operations: OPERATIONS,
+    missing: missing::OPERATIONS,
+    unsupported_code: "InvalidOperationException",
+};
+
+const OPERATIONS: &[Operation] = &[
+    write("CreateLogGroup", groups::arn_of, handler!(create_log_group::create_log_group)),
+    write("DeleteLogGroup", groups::arn_of, handler!(delete_log_group::delete_log_group)),
+    read("DescribeLogGroups", groups::any_arn, handler!(describe_log_groups::describe_log_groups)),
+    read("ListLogGroups", groups::any_arn, handler!(list_log_groups::list_log_groups)),
+    write("PutRetentionPolicy", groups::arn_of, handler!(retention_policy::put_retention_policy)),
+    write("DeleteRetentionPolicy", groups::arn_of, handler!(retention_policy::delete_retention_policy)),
+    write("TagResource", groups::arn_of, handler!(tags::tag_resource)),
+    write("UntagResource", groups::arn_of, handler!(tags::untag_resource)),
+    read("ListTagsForResource", groups::arn_of, handler!(tags::list_tags_for_resource)),
+    write("TagLogGroup", groups::arn_of, handler!(tags::tag_log_group)),
+    write("UntagLogGroup", groups::arn_of, handler!(tags::untag_log_group)),
+    read("ListTagsLogGroup", groups::arn_of, handler!(tags::list_tags_log_group)),
+    write("CreateLogStream", groups::stream_arn_of, handler!(create_log_stream::create_log_stream)),
+    write("DeleteLogStream", groups::stream_arn_of, handler!(delete_log_stream::delete_log_stream)),
+    read("DescribeLogStreams", groups::arn_of, handler!(describe_log_streams::describe_log_streams)),
+    Operation {
+        parameters: put_log_events::parameters,
+        data_event: true,
+        ..write("PutLogEvents", groups::stream_arn_of, handler!(put_log_events::put_log_events))
+    },
+    Operation { data_event: true, ..read("GetLogEvents", groups::stream_arn_of, handler!(get_log_events::get_log_events)) },
+    Operation { data_event: true, ..read("FilterLogEvents", groups::arn_of, handler!(filter_log_events::filter_log_events)) },
+    write("PutMetricFilter", groups::arn_of, handler!(put_metric_filter::put_metric_filter)),
+    read("DescribeMetricFilters", groups::any_arn, handler!(describe_metric_filters::describe_metric_filters)),
+    write("DeleteMetricFilter", groups::arn_of, handler!(delete_metric_filter::delete_metric_filter)),
+    Operation {
+        parameters: test_metric_filter::parameters,
+        ..read("TestMetricFilter", groups::anything, handler!(test_metric_filter::test_metric_filter))
+    },
+];
+
+const fn read(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
+    Operation { read_only: true, ..write(name, resource, handler) }
+}
+
+const fn write(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
+    Operation { resource, ..Operation::new(name, handler) }
+}
