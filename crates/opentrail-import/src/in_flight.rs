@@ -8,7 +8,7 @@
 
 use crate::limits;
 use crate::record::{self, Identity};
-use opentrail_eventlog::{EventLog, LogError, LoggedEntry, Position};
+use opentrail_eventlog::{EventLog, LogError, LogReader, LoggedEntry, Position};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -23,8 +23,9 @@ pub(crate) struct InFlight {
     /// Where the log ended when this began: imports from there on are claimed.
     began: Position,
     state: Mutex<State>,
-    /// Everything before this is in `state`, claimed, or passed by the history.
-    read_to: Mutex<Position>,
+    /// Stands behind what is in `state`, claimed, or passed by the history. Kept, because a new reader begins at the
+    /// beginning of a segment.
+    reader: Mutex<Option<LogReader>>,
 }
 
 /// What became of an attempt to claim an id.
@@ -52,7 +53,7 @@ impl InFlight {
             log,
             hashers: [RandomState::new(), RandomState::new()],
             state: Mutex::default(),
-            read_to: Mutex::new(0),
+            reader: Mutex::new(None),
         }
     }
 
@@ -124,18 +125,21 @@ impl InFlight {
     /// # Errors
     /// If the log cannot be read.
     pub fn catch_up(&self, history: Position) -> Result<(), LogError> {
-        let mut read_to = self.read_to.lock().expect("no holder panics");
-        let from = (*read_to).max(history).max(self.log.first());
-        let mut reader = self.log.reader(from)?;
+        let mut kept = self.reader.lock().expect("no holder panics");
+        let near = kept.take().filter(|reader| reader.position() + limits::READ_ON_POSITIONS >= history);
+        let mut reader = match near {
+            Some(reader) => reader,
+            None => self.log.reader(history.max(self.log.first()))?,
+        };
         while let Some(block) = reader.next_block()? {
-            for entry in &block {
+            for entry in block.iter().filter(|entry| entry.end() > history) {
                 let keys = self.unclaimed(entry);
                 if !keys.is_empty() {
                     self.settle(entry.end(), keys);
                 }
             }
         }
-        *read_to = reader.position();
+        *kept = Some(reader);
         Ok(())
     }
 

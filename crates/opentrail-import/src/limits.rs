@@ -17,6 +17,8 @@ pub const REGION_BYTES: usize = 32;
 pub const EVENT_ID_BYTES: usize = 512;
 /// Events of the same second and the same few values that are compared with one that has no id.
 pub const ALIKE_EVENTS: usize = 500;
+/// Positions that a reader of the log passes over rather than being opened anew.
+pub const READ_ON_POSITIONS: u64 = 20_000;
 /// Events between the log and the history, beyond which imports wait for the history.
 pub const IN_FLIGHT_EVENTS: usize = 500_000;
 /// How long an import waits for a history that does not move.
