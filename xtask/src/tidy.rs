@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-logs", &["catalog"], &["eventlog"]),
     ("opentrail-storage", &["catalog", "eventlog", "kms", "model", "policy", "seal"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
-    ("opentrail-messaging", &["catalog", "eventlog", "policy"], &[]),
+    ("opentrail-messaging", &["catalog", "eventlog", "patterns", "policy", "seal"], &[]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-processing", &["aws-environment", "model", "verify", "wire"], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),

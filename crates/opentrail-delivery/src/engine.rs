@@ -1,11 +1,11 @@
 //! The engine: the marker and one task per trail.
 
-use crate::DeliveryError;
 use crate::keys::SigningKeys;
 use crate::mark_range::RangeFile;
 use crate::marker::Marker;
 use crate::state::DeliveryState;
 use crate::task;
+use crate::{Announcer, DeliveryError};
 use opentrail_catalog::{Catalog, Entity};
 use opentrail_eventlog::{Event, Intake};
 use opentrail_model::service_event::{Occasion, service_event};
@@ -60,6 +60,7 @@ pub(crate) struct Context {
     pub catalog: Catalog,
     pub intake: Intake,
     pub buckets: Arc<dyn LogBuckets>,
+    pub announcer: Arc<dyn Announcer>,
     pub keys: SigningKeys,
     pub regions: Arc<Vec<String>>,
     pub config: Arc<DeliveryConfig>,
@@ -103,6 +104,7 @@ impl Delivery {
         catalog: Catalog,
         intake: Intake,
         buckets: Arc<dyn LogBuckets>,
+        announcer: Arc<dyn Announcer>,
         keys: SigningKeys,
         regions: Vec<String>,
         config: DeliveryConfig,
@@ -115,6 +117,7 @@ impl Delivery {
             catalog,
             intake,
             buckets,
+            announcer,
             keys,
             regions: Arc::new(regions),
             config: Arc::new(config),

@@ -4,7 +4,7 @@
 //! Marker: every interval (or max bytes) ─▶ Mark { log position, time }, durable before anything is written
 //!                                             │
 //! one task per trail: read the log up to the next mark ▸ select ▸ one .json.gz per account and region ▸ put
-//!                     ▸ commit { cursor, pending files, status } as one log entry
+//!                     ▸ commit { cursor, pending files, status, announcements } as one log entry
 //!                     ▸ digest due? stage (durable) ▸ put ▸ commit { chain head, pending files gone }
 //! ```
 //!
@@ -17,6 +17,7 @@
 //! Does not promise: a bound on delay while a bucket is unreachable. After [`GIVE_UP_AFTER`] the files are given up,
 //! loudly.
 
+mod announcer;
 mod chain;
 mod digester;
 mod engine;
@@ -27,6 +28,7 @@ mod marker;
 mod state;
 mod task;
 
+pub use announcer::{AnnounceFault, Announcer, NoAnnouncer};
 pub use chain::{DigestChain, DigestHead, PendingFile};
 pub use engine::{Delivery, DeliveryConfig, DeliveryStats};
 pub use keys::{KeyError, PublicKey, SigningKeys};

@@ -47,6 +47,10 @@ pub struct TrailStatus {
     pub latest_delivery_attempt_ms: Option<i64>,
     /// S3's error code; `None` when the latest attempt succeeded.
     pub latest_delivery_error: Option<String>,
+    pub latest_notification_ms: Option<i64>,
+    pub latest_notification_attempt_ms: Option<i64>,
+    /// SNS's error code; `None` when the latest attempt succeeded.
+    pub latest_notification_error: Option<String>,
     pub latest_digest_delivery_ms: Option<i64>,
     pub latest_digest_delivery_error: Option<String>,
 }

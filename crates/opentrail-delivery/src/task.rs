@@ -100,7 +100,9 @@ async fn deliver_mark(context: &Context, state: DeliveryState, mark: Mark) -> Re
     for file in &range.files {
         match put_file(context, file, mark).await {
             Ok(pending) => {
-                changes.put(&status(context, &trail_id, &file.region, mark, None)?);
+                let mut status = status(context, &trail_id, &file.region, mark, None)?;
+                announce(context, file, &pending.file.s3_object, &mut status, &mut changes);
+                changes.put(&status);
                 if validates(&range, file) {
                     changes.put(&pending);
                 }
@@ -116,6 +118,25 @@ async fn deliver_mark(context: &Context, state: DeliveryState, mark: Mark) -> Re
     }
     commit(context, range, changes).await?;
     Ok(Progress::More)
+}
+
+/// One message for each file, in the entry that commits it.
+fn announce(context: &Context, file: &RangeFile, key: &str, status: &mut TrailStatus, changes: &mut Changes) {
+    if file.trail.sns_topic.is_none() {
+        return;
+    }
+    let now = context.now_ms();
+    status.latest_notification_attempt_ms = Some(now);
+    match context.announcer.announce(&file.trail, &[key.to_owned()], changes) {
+        Ok(()) => {
+            status.latest_notification_ms = Some(now);
+            status.latest_notification_error = None;
+        }
+        Err(fault) => {
+            tracing::warn!(trail = file.trail.name, key, %fault, "a log file could not be announced");
+            status.latest_notification_error = Some(fault.code);
+        }
+    }
 }
 
 /// A range that is delivered proves the bucket good again, also for regions that have no file in it.

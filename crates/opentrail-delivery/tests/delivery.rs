@@ -6,7 +6,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::{Attribute, Attributes, ObjectStore, PutOptions};
 use opentrail_catalog::{Catalog, Changes};
-use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, SigningKeys, TrailStatus, trail_id};
+use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, NoAnnouncer, SigningKeys, TrailStatus, trail_id};
 use opentrail_eventlog::{Event, EventLog, Intake, LogConfig, SystemClock};
 use opentrail_model::trail::{OrganizationScope, Trail};
 use opentrail_seal::Seal;
@@ -81,7 +81,8 @@ fn open(dir: &Path, buckets: &Arc<FaultyBuckets>) -> World {
         DeliveryConfig { interval: Duration::from_millis(200), max_bytes: 20_000, digest_interval: Duration::from_secs(1) };
     let port: Arc<dyn LogBuckets> = Arc::clone(buckets) as Arc<dyn LogBuckets>;
     let regions = vec!["us-east-1".to_owned(), "eu-west-1".to_owned()];
-    let delivery = Delivery::start(catalog.clone(), intake.clone(), port, keys.clone(), regions, config).expect("starts");
+    let delivery = Delivery::start(catalog.clone(), intake.clone(), port, Arc::new(NoAnnouncer), keys.clone(), regions, config)
+        .expect("starts");
     World { catalog, intake, keys, delivery }
 }
 

@@ -3,7 +3,10 @@
 //! ```text
 //! handler: Queues::message ▸ Changes ──Intake::submit──▶ event log ──▶ catalog (messages, receives)
 //!                                                                        │ Observer, in log order
-//!          Queues::receive ◀── long poll ◀── QueueIndex per queue ◀──────┘   rebuilt from the catalog at start
+//!          Queues::receive ◀── long poll ◀── QueueIndex per queue ◀──────┤   rebuilt from the catalog at start
+//!          webhooks        ◀── courier   ◀── lane per subscription ◀─────┘
+//!
+//! Topics::publish ▸ Changes: messages in queues, pending deliveries
 //! ```
 //!
 //! Whoever produces messages gets [`opentrail_catalog::Changes`] from here and submits them in its own entry, so that what
@@ -16,8 +19,10 @@
 //! stays hidden if the receive was not answered.
 
 pub mod queues;
+pub mod topics;
 
 mod observer;
 mod sweeper;
 
 pub use queues::{Queue, QueueError, Queues};
+pub use topics::{Sender, Topic, Topics};

@@ -1,6 +1,7 @@
 //! Keeping the indexes in step with the catalog.
 
 use crate::queues::{Delivery, Inner, Message, MessageHead, Queue};
+use crate::topics::{self, PendingDelivery, Subscription, Topic};
 use opentrail_catalog::{Change, Entity, Observer};
 use serde::de::DeserializeOwned;
 use std::sync::Weak;
@@ -32,6 +33,35 @@ impl Observer for QueueObserver {
                     queues.put_delivery(&delivery, now);
                 }
             }
+        }
+    }
+}
+
+/// Tells the topics of each change to them. Does not keep them alive.
+pub(crate) struct TopicObserver(pub Weak<topics::Inner>);
+
+const TOPIC_TABLES: &[&str] = &[Topic::TABLE, Subscription::TABLE, PendingDelivery::TABLE];
+
+impl Observer for TopicObserver {
+    fn tables(&self) -> &'static [&'static str] {
+        TOPIC_TABLES
+    }
+
+    fn changed(&self, change: &Change) {
+        let Some(topics) = self.0.upgrade() else { return };
+        match change.table.as_str() {
+            Topic::TABLE => match read::<Topic>(change) {
+                Some(topic) => topics.put_topic(topic),
+                None => topics.remove_topic(&change.key),
+            },
+            Subscription::TABLE => match read::<Subscription>(change) {
+                Some(subscription) => topics.put_subscription(subscription),
+                None => topics.remove_subscription(&change.key),
+            },
+            _ => match read::<PendingDelivery>(change) {
+                Some(pending) => topics.put_pending(&pending),
+                None => topics.remove_pending(&change.key),
+            },
         }
     }
 }

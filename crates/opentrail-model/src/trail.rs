@@ -69,6 +69,15 @@ impl Trail {
         arn::trail_arn(&self.home_region, &self.account, &self.name)
     }
 
+    /// The topic as an ARN: a name alone means one of the trail's own account and region.
+    pub fn sns_topic_arn(&self) -> Option<String> {
+        let topic = self.sns_topic.as_ref()?;
+        if topic.starts_with("arn:") {
+            return Some(topic.clone());
+        }
+        Some(format!("arn:aws:sns:{}:{}:{topic}", self.home_region, self.account))
+    }
+
     /// Whether the trail is seen in a region, at home or as a shadow.
     pub fn covers_region(&self, region: &str) -> bool {
         self.multi_region || self.home_region == region

@@ -52,7 +52,8 @@ async fn check_store(store: Arc<dyn Store>, bucket: &str, many: usize) {
     assert_eq!(error.kind, ErrorKind::Invalid);
     let kind = async |key: &str| store.open(bucket, key).await.err().map(|error| error.kind);
     assert_eq!(kind("nothing.gz").await, Some(ErrorKind::Missing));
-    assert_eq!(kind("a/../c.gz").await, Some(ErrorKind::Invalid));
+    // Such a key is refused, or means itself: never another file.
+    assert!(matches!(kind("a/../c.gz").await, Some(ErrorKind::Invalid | ErrorKind::Missing)));
     let list = async |prefix: &str, after: Option<&str>| {
         let page = store.list(bucket, prefix, after).await.expect("lists");
         page.files.into_iter().map(|file| (file.key, file.size)).collect::<Vec<_>>()

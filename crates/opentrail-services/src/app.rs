@@ -11,7 +11,7 @@ use opentrail_eventlog::{Intake, LogError, LogErrorKind};
 use opentrail_history::History;
 use opentrail_import::Importer;
 use opentrail_kms::Kms;
-use opentrail_messaging::Queues;
+use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -61,6 +61,7 @@ pub struct App {
     pub seal: Arc<Seal>,
     /// Keys of identity providers.
     pub web_keys: Arc<dyn WebKeys>,
+    pub topics: Topics,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Slows down guessing of passwords.

@@ -13,6 +13,7 @@
 //!
 //! Does not know: sockets, HTTP bodies (S3 apart, whose bodies stream through the `s3s` crate), the command line.
 
+mod announcing;
 mod app;
 pub mod authorisation;
 mod call;
@@ -34,12 +35,14 @@ pub mod s3;
 mod service;
 mod session;
 pub mod signin;
+pub mod sns;
 pub mod sqs;
 pub mod sts;
 mod temporary;
 #[cfg(test)]
 mod testing;
 
+pub use announcing::{EventNotifier, TopicAnnouncer};
 pub use app::{App, AuthMode, Settings};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
@@ -61,6 +64,7 @@ pub const SERVICES: &[&Service] = &[
     &logs::SERVICE,
     &opentrail::SERVICE,
     &organizations::SERVICE,
+    &sns::SERVICE,
     &sqs::SERVICE,
     &sts::SERVICE,
 ];

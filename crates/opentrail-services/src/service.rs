@@ -4,6 +4,7 @@ use crate::app::{App, log_failure};
 use crate::authorisation::authorise;
 use crate::call::Call;
 use crate::recording::{self, Outcome, lower_cased};
+use crate::sns;
 use crate::temporary::refuse_beyond;
 use futures::future::BoxFuture;
 use opentrail_catalog::{Changes, NamedLock};
@@ -177,10 +178,13 @@ pub async fn run(
     let parameters = operation.map_or(Value::Null, |operation| (operation.parameters)(&input));
     let result = match operation {
         None => Err(unknown(service, operation_name)),
-        Some(operation) => match permitted(app, service, operation, &call, &input) {
-            Err(denied) => Err(denied),
-            Ok(()) => (operation.handler)(Arc::clone(app), call.clone(), input).await,
-        },
+        Some(operation) if !sns::by_link(app, service, operation_name, &call, &input) => {
+            match permitted(app, service, operation, &call, &input) {
+                Err(denied) => Err(denied),
+                Ok(()) => (operation.handler)(Arc::clone(app), call.clone(), input).await,
+            }
+        }
+        Some(operation) => (operation.handler)(Arc::clone(app), call.clone(), input).await,
     };
     let outcome = Outcome { service, operation_name, operation, parameters, result: result.as_ref() };
     let mut events = recording::events(app, &call, &outcome);
@@ -210,10 +214,11 @@ fn permitted(app: &App, service: &Service, operation: &Operation, call: &Call, i
     authorise(app, service, operation, call, input)
 }
 
-/// Whether callers without credentials may make this call: the policy of the resource says so.
+/// Whether callers without credentials may make this call: a message linked to it, or the policy of the resource says so.
 pub fn open_to_all(app: &App, service: &Service, operation_name: &str, call: &Call, input: &Value) -> bool {
     let operation = service.find(operation_name).filter(|operation| operation.resource_policy.is_some());
-    operation.is_some_and(|operation| authorise(app, service, operation, call, input).is_ok())
+    sns::by_link(app, service, operation_name, call, input)
+        || operation.is_some_and(|operation| authorise(app, service, operation, call, input).is_ok())
 }
 
 /// Records a call that failed before its operation could run: malformed, unauthenticated, of an unknown kind.

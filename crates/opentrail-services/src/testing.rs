@@ -14,7 +14,8 @@ use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
 use opentrail_history::{HistoryConfig, HistorySink};
 use opentrail_import::Importer;
 use opentrail_kms::Kms;
-use opentrail_messaging::Queues;
+use opentrail_messaging::topics::{TopicsConfig, WebhookNetworks};
+use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
 use opentrail_wire::{ApiError, SigningKeyCache};
@@ -87,6 +88,12 @@ impl Bench {
         .expect("history");
         let buckets = Arc::new(FakeBuckets::default());
         let seal = Arc::new(Seal::ephemeral());
+        let queues = Queues::open(catalog.clone(), intake.clone()).expect("queues");
+        let topics_config = TopicsConfig {
+            key_file: dir.path().join("keys/sns.sealed"),
+            seal: Arc::clone(&seal),
+            webhooks: WebhookNetworks::default(),
+        };
         let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
         let app = App {
             settings: Settings {
@@ -98,7 +105,8 @@ impl Bench {
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
-            queues: Queues::open(catalog.clone(), intake.clone()).expect("queues"),
+            topics: Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics"),
+            queues,
             catalog,
             searches: crate::opentrail::Searches::default(),
             importer: Importer::new(intake.clone(), history.clone(), time::Duration::days(90)),

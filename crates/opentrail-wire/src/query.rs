@@ -121,8 +121,10 @@ fn list_index(name: &str) -> Option<u32> {
 fn entries_to_object(items: Vec<Node<'_>>) -> Value {
     let mut object = Map::new();
     for mut item in items {
-        let key = item.children.remove("key").and_then(|node| node.value).unwrap_or("");
-        let value = item.children.remove("value").map_or(Value::Null, Node::into_value);
+        // SNS calls the parts of its message attributes otherwise.
+        let mut take = |one: &str, other: &str| item.children.remove(one).or_else(|| item.children.remove(other));
+        let key = take("key", "Name").and_then(|node| node.value).unwrap_or("");
+        let value = take("value", "Value").map_or(Value::Null, Node::into_value);
         object.entry(key).or_insert(value);
     }
     Value::Object(object)

@@ -5,6 +5,7 @@ mod authorise;
 mod calls;
 mod delivery;
 mod import;
+mod messaging;
 mod million;
 mod verify;
 
@@ -29,6 +30,7 @@ enum BenchCommand {
     Delivery(delivery::DeliveryArgs),
     Import(import::ImportBenchArgs),
     Verify(verify::VerifyArgs),
+    Messaging(messaging::MessagingArgs),
     Million(million::MillionArgs),
 }
 
@@ -44,6 +46,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Delivery(args) => delivery::run(args).await?,
         BenchCommand::Import(args) => import::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
+        BenchCommand::Messaging(args) => messaging::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
     }
     Ok(0)

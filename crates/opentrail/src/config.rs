@@ -5,6 +5,7 @@ mod protection;
 pub use protection::{Passphrase, SealConfig, SealKms, TlsConfig};
 
 use anyhow::{Context, bail};
+use opentrail_messaging::topics::WebhookNetworks;
 use opentrail_model::{arn, regions};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,6 +35,8 @@ pub struct Config {
     pub remote_s3: Option<RemoteS3>,
     /// Where the keys of OpenID Connect issuers are, if not where the issuers say.
     pub oidc_jwks: BTreeMap<String, String>,
+    pub public_url: Option<String>,
+    pub sns_webhooks: WebhookNetworks,
     pub seal: SealConfig,
     pub tls: TlsConfig,
 }
@@ -68,6 +71,8 @@ impl Default for Config {
             lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
             oidc_jwks: BTreeMap::new(),
+            public_url: None,
+            sns_webhooks: WebhookNetworks::default(),
             seal: SealConfig::default(),
             tls: TlsConfig::default(),
         }
@@ -213,6 +218,21 @@ const SETTINGS: &[Setting] = &[
         set: set_oidc_jwks,
     },
     Setting {
+        key: "public_url",
+        default: "http:// and the listen address",
+        meaning: "URL by which others reach this server; links and the certificate's address in notifications begin with it",
+        set: set_public_url,
+    },
+    Setting {
+        key: "sns.webhooks",
+        default: "public,private",
+        meaning: "addresses that http and https subscriptions may be at: any of public, private, loopback, link-local",
+        set: |c, v| {
+            c.sns_webhooks = v.parse().map_err(anyhow::Error::msg)?;
+            Ok(())
+        },
+    },
+    Setting {
         key: "remote.s3.endpoint",
         default: "none",
         meaning: "URL of an S3-compatible store that trails deliver to",
@@ -279,6 +299,15 @@ fn set_auth(config: &mut Config, value: &str) -> anyhow::Result<()> {
         "accept-any" => true,
         _ => bail!("expected enforce or accept-any"),
     };
+    Ok(())
+}
+
+fn set_public_url(config: &mut Config, value: &str) -> anyhow::Result<()> {
+    let plain = value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"'));
+    if !(value.starts_with("http://") || value.starts_with("https://")) || !plain {
+        bail!("expected a URL such as https://trail.example.com");
+    }
+    config.public_url = Some(value.into());
     Ok(())
 }
 
@@ -449,53 +478,4 @@ fn line_of(text: &str, key: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> anyhow::Result<Config> {
-        let mut config = Config::default();
-        config.apply_file(text)?;
-        Ok(config)
-    }
-
-    #[test]
-    fn files_and_environment_set_values() {
-        let config = load("account_id = \"000000000001\"\nregions = [\"us-east-1\", \"eu-west-1\"]\n[delivery]\ninterval = \"5s\"\nmax_bytes = \"1KB\"\n[remote.s3]\nendpoint = \"http://x\"\n").expect("loads");
-        assert_eq!(config.account_id, "000000000001");
-        assert_eq!(config.regions, ["us-east-1", "eu-west-1"]);
-        assert_eq!((config.delivery_interval, config.delivery_max_bytes), (Duration::from_secs(5), 1000));
-        assert_eq!(config.remote_s3.expect("set").endpoint, "http://x");
-        let variables = [("OPENTRAIL_DELIVERY__INTERVAL", "7s"), ("OTHER", "x")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        assert_eq!(Config::load(None, variables.into_iter()).expect("loads").delivery_interval, Duration::from_secs(7));
-    }
-
-    #[test]
-    fn unknown_keys_name_their_line_and_the_nearest_known() {
-        let error =
-            format!("{:#}", load("account_id = \"000000000001\"\n[delivery]\nintervall = \"5s\"\n").expect_err("unknown"));
-        assert!(error.contains("line 3") && error.contains("did you mean delivery.interval?"), "{error}");
-        let variables = [("OPENTRAIL_LISTN".to_owned(), "x".to_owned())];
-        assert!(
-            format!("{:#}", Config::load(None, variables.into_iter()).expect_err("unknown")).contains("did you mean listen?")
-        );
-    }
-
-    #[test]
-    fn bad_values_are_refused() {
-        for bad in [
-            "account_id = \"12\"",
-            "regions = []",
-            "listen = \"here\"",
-            "[auth]\nmode = \"open\"",
-            "[delivery]\ninterval = \"0s\"",
-            "[delivery]\nmax_bytes = \"5 parsecs\"",
-            "[log]\nsync = 3",
-            "x = ",
-            "regions = [1]",
-        ] {
-            assert!(load(bad).is_err(), "{bad}");
-        }
-        let open = Config { accept_any: true, listen: SocketAddr::from(([0, 0, 0, 0], 1)), ..Config::default() };
-        assert!(open.validate().is_err());
-    }
-}
+mod tests;

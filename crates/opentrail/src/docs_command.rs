@@ -57,7 +57,7 @@ fn section(out: &mut String, name: &str, implemented: &[&str], missing: &[&str])
 const NOT_YET: &str = "
 ## Settings of implemented operations that are refused
 
-Never accepted and ignored: a trail's SNS topic and log group answer the error AWS gives when the
+Never accepted and ignored: a trail's log group answers the error AWS gives when the
 resource does not exist; Insights selectors answer `UnsupportedOperationException`; encryption with keys of one's own (SSE-C), dual-layer encryption, access logs,
 website redirects and public ACLs of S3 answer `NotImplemented` or their own error.
 

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use opentrail_services::opentrail::{self, Streaming};
+use opentrail_services::sns;
 use opentrail_services::{
     AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse,
     run,
@@ -260,7 +261,10 @@ pub fn bad_scope(protocol: Protocol, region: &str) -> ApiError {
 }
 
 fn service_of(detected: &Detected) -> &'static Service {
+    // Links in notifications say neither a version nor who follows them.
+    let linked = |name: &&str| detected.version.is_none() && detected.scope_service.is_none() && sns::LINKED.contains(name);
     let found = match detected.protocol {
+        Protocol::Query if detected.operation.as_deref().as_ref().is_some_and(linked) => return &sns::SERVICE,
         Protocol::Json10 | Protocol::Json11 => {
             SERVICES.iter().find(|s| s.target.is_some() && s.target == detected.target_service.as_deref())
         }

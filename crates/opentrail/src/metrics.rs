@@ -15,10 +15,19 @@ pub fn answer<B>(server: &Server, request: &Request<B>) -> Option<Answer> {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
             Some(response)
         }
+        path if path.starts_with("/SimpleNotificationService-") => Some(certificate(server, &path[1..])),
         path if path.starts_with("/-/") => Some(plain(StatusCode::NOT_FOUND, "no such page\n")),
         "/console" | "/console/" => Some(plain(StatusCode::NOT_FOUND, "the console is not built yet; see docs/coverage.md\n")),
         _ => None,
     }
+}
+
+/// What receivers of notifications check signatures with.
+fn certificate(server: &Server, name: &str) -> Answer {
+    let Some(pem) = server.app.topics.certificate(name) else { return plain(StatusCode::NOT_FOUND, "no such certificate\n") };
+    let mut response = plain(StatusCode::OK, pem);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-pem-file"));
+    response
 }
 
 fn health(server: &Server) -> Answer {
@@ -48,6 +57,11 @@ pub fn text(server: &Server) -> String {
     let history = server.app.history.end();
     metric("history_lag", "gauge", "Positions the event history is behind the log.", figure(log.end.saturating_sub(history)));
     metric("history_events", "gauge", "Events that can be looked up.", figure(server.app.history.count()));
+    let topics = server.app.topics.stats();
+    metric("notifications_total", "counter", "Notifications that reached a subscriber.", figure(topics.delivered));
+    metric("notification_failures_total", "counter", "Attempts to notify a subscriber that failed.", figure(topics.failed));
+    metric("notifications_dropped_total", "counter", "Notifications given up without a dead letter.", figure(topics.dropped));
+    metric("notifications_pending", "gauge", "Notifications that webhooks are still to get.", figure(topics.pending));
     let delivery = server.delivery_stats();
     metric("delivered_files_total", "counter", "Log files delivered since the start.", figure(delivery.files));
     metric("delivered_events_total", "counter", "Events delivered in log files since the start.", figure(delivery.records));

@@ -15,12 +15,13 @@ use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
 use opentrail_import::Importer;
 use opentrail_kms::Kms;
-use opentrail_messaging::Queues;
+use opentrail_messaging::topics::TopicsConfig;
+use opentrail_messaging::{Queues, Topics};
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
-use opentrail_services::{AccessKey, App, AuthMode, LastUsed, Settings};
+use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
@@ -79,6 +80,7 @@ pub struct Running {
     housekeeping: tokio::task::JoinHandle<()>,
     logs_tidying: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
+    delivering: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
     // Held for as long as the data directory is in use.
     _lock: File,
@@ -125,6 +127,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         let queues = queues.clone();
         async move { queues.sweep_until_closed().await }
     });
+    let topics_config =
+        TopicsConfig { key_file: dir.join("keys/sns.sealed"), seal: Arc::clone(&seal), webhooks: config.sns_webhooks.clone() };
+    let topics =
+        Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).context("cannot open the topics")?;
+    store.attach_notifier(Arc::new(EventNotifier::new(queues.clone(), topics.clone())));
     let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
@@ -148,6 +155,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         sign_in_throttle: SignInThrottle::default(),
         web_keys: Arc::new(ProviderKeys::new(config.oidc_jwks.clone())?),
         queues: queues.clone(),
+        topics: topics.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
@@ -162,7 +170,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         max_bytes: config.delivery_max_bytes,
         digest_interval: config.digest_interval,
     };
-    let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, keys, regions, delivery_config)
+    let announcer = Arc::new(TopicAnnouncer::new(topics.clone()));
+    let delivery = Delivery::start(catalog.clone(), intake.clone(), log_buckets, announcer, keys, regions, delivery_config)
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let (stop_accepting, stopping) = watch::channel(false);
@@ -176,6 +185,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     } else if !address.ip().is_loopback() {
         tracing::warn!(%address, "listening off loopback without TLS: credentials are safe (SigV4), contents can be read on the way");
     }
+    topics.set_public_url(&config.public_url.clone().unwrap_or_else(|| format!("http://{address}")));
+    let delivering = tokio::spawn(async move { topics.deliver_until_closed().await });
     let accepting = tokio::spawn(accept(Arc::clone(&server), listener, tls.clone(), stopping));
     let (stop_lifecycle, stopping_lifecycle) = watch::channel(false);
     let worker_config = LifecycleConfig { interval: config.lifecycle_interval, day: config.lifecycle_day };
@@ -197,6 +208,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         housekeeping,
         logs_tidying,
         sweeping,
+        delivering,
         history: history_thread,
         _lock: lock,
     })
@@ -233,8 +245,10 @@ impl Running {
         if let Err(error) = self.lifecycle.await {
             tracing::error!(%error, "the lifecycle worker failed");
         }
-        if let Err(error) = self.sweeping.await {
-            tracing::error!(%error, "the queues' sweeper failed");
+        for (task, name) in [(self.sweeping, "the queues' sweeper"), (self.delivering, "the courier of notifications")] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "{name} failed");
+            }
         }
         if !self.server.delivery.flush(DELIVERY_PATIENCE).await {
             tracing::warn!("some log files could not be delivered in time; they follow after the next start");

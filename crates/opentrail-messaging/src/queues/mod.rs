@@ -145,6 +145,7 @@ impl Queues {
         Ok(())
     }
 
+    /// Milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
         self.0.now_ms()
     }

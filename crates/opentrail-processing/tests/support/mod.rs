@@ -293,7 +293,10 @@ impl Fake {
             state.objects.iter().filter(|((name, key), _)| name == bucket && key.starts_with(&prefix) && *key > after).collect();
         let mut text = format!("<ListBucketResult><IsTruncated>{}</IsTruncated>", listed.len() > most);
         for ((_, key), bytes) in listed.into_iter().take(most) {
-            let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
+            let encoded = match parameter("encoding-type").as_str() {
+                "url" => percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC).to_string(),
+                _ => key.replace('&', "&amp;"),
+            };
             text.push_str(&format!("<Contents><Key>{encoded}</Key><Size>{}</Size></Contents>", bytes.len()));
         }
         (200, (text + "</ListBucketResult>").into())

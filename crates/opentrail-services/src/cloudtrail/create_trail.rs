@@ -30,9 +30,11 @@ pub struct CreateTrailRequest {
 
 /// # Errors
 /// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
-/// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `TrailAlreadyExistsException`,
-/// `MaximumNumberOfTrailsExceededException`, the bucket's faults, what cannot be honoured yet, the faults of the key. For
-/// organization trails those of [`organization::extend`] before the bucket's.
+/// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `InvalidSnsTopicNameException`, `TrailAlreadyExistsException`,
+/// `MaximumNumberOfTrailsExceededException`, the bucket's faults,
+/// `InsufficientSnsTopicPolicyException`, what cannot be honoured yet, the faults of
+/// the key.
+/// Those of [`organization::extend`] come before the bucket's.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {
@@ -43,12 +45,14 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     input.settings.apply(&mut trail);
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
+    settings::check_topic_name(&trail)?;
     let whole = input.settings.is_organization_trail == Some(true);
     if whole {
         organization::extend(app, call, &mut trail)?;
     }
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
+    input.settings.check_topic(app, &trail)?;
     input.settings.refuse_unsupported()?;
     trail.kms_key_id = settings::check_key(app, call, &trail).await?;
 
@@ -60,6 +64,7 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     check_room(app, call, &trail)?;
     let mut changes = Changes::new();
     changes.put(&trail).put(&DeliveryState::begin(&trail, app.intake.log().end()));
+    input.settings.announce_topic(app, &trail, &mut changes)?;
     Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))
 }
 

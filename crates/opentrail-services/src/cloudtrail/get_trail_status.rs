@@ -25,11 +25,12 @@ pub async fn get_trail_status(app: &Arc<App>, call: &Call, input: NamedTrail) ->
 /// What has no value is absent, apart from the retired strings, which are empty then.
 fn output(trail: &Trail, status: &TrailStatus) -> Value {
     let succeeded = if status.latest_delivery_error.is_none() { status.latest_delivery_attempt_ms } else { None };
+    let notified = if status.latest_notification_error.is_none() { status.latest_notification_attempt_ms } else { None };
     let mut output = json!({
         "IsLogging": trail.logging,
         "LatestDeliveryAttemptTime": retired(status.latest_delivery_attempt_ms),
-        "LatestNotificationAttemptTime": "",
-        "LatestNotificationAttemptSucceeded": "",
+        "LatestNotificationAttemptTime": retired(status.latest_notification_attempt_ms),
+        "LatestNotificationAttemptSucceeded": retired(notified),
         "LatestDeliveryAttemptSucceeded": retired(succeeded),
         "TimeLoggingStarted": trail.started.map(event_time).unwrap_or_default(),
         "TimeLoggingStopped": trail.stopped.map(event_time).unwrap_or_default(),
@@ -39,6 +40,8 @@ fn output(trail: &Trail, status: &TrailStatus) -> Value {
         ("StopLoggingTime", trail.stopped.map(epoch)),
         ("LatestDeliveryTime", status.latest_delivery_ms.map(epoch_ms)),
         ("LatestDeliveryError", status.latest_delivery_error.clone().map(Value::String)),
+        ("LatestNotificationTime", status.latest_notification_ms.map(epoch_ms)),
+        ("LatestNotificationError", status.latest_notification_error.clone().map(Value::String)),
         ("LatestDigestDeliveryTime", status.latest_digest_delivery_ms.map(epoch_ms)),
         ("LatestDigestDeliveryError", status.latest_digest_delivery_error.clone().map(Value::String)),
     ];

@@ -3,8 +3,11 @@
 //! A setting that OpenTrail cannot honour yet is refused, never stored and ignored. `""` takes a setting away.
 
 use super::trails;
+use crate::announcing::TopicAnnouncer;
 use crate::app::App;
 use crate::call::Call;
+use opentrail_catalog::Changes;
+use opentrail_delivery::AnnounceFault;
 use opentrail_model::names::{is_bucket_name, is_key_prefix};
 use opentrail_model::trail::{MAX_TRAILS_PER_REGION, Trail};
 use opentrail_storage::TrailBinding;
@@ -14,6 +17,9 @@ use std::collections::BTreeSet;
 
 /// Longest topic name or ARN, in characters.
 const MAX_SNS_TOPIC_CHARS: usize = 256;
+
+/// What CloudTrail publishes to a topic that it is given.
+const VALIDATION_MESSAGE: &str = "CloudTrail validation message.";
 
 /// What a request sets. An absent member keeps what is stored.
 #[derive(Debug, Default, Deserialize)]
@@ -46,6 +52,9 @@ impl GivenSettings {
         if self.s3_key_prefix.is_some() {
             trail.key_prefix = filled(&self.s3_key_prefix).map(Into::into);
         }
+        if self.sns_topic_name.is_some() {
+            trail.sns_topic = filled(&self.sns_topic_name).map(Into::into);
+        }
         if self.kms_key_id.is_some() {
             trail.kms_key_id = filled(&self.kms_key_id).map(Into::into);
         }
@@ -65,10 +74,30 @@ impl GivenSettings {
 
     /// Refuses settings that nothing here can honour yet, in the words AWS has for a thing that does not exist.
     pub(super) fn refuse_unsupported(&self) -> Result<(), ApiError> {
-        if let Some(topic) = filled(&self.sns_topic_name) {
-            return Err(refused_topic(topic));
-        }
         self.refuse_log_group()
+    }
+
+    /// Asks a topic that is given whether CloudTrail may publish.
+    ///
+    /// # Errors
+    /// `InsufficientSnsTopicPolicyException`.
+    pub(super) fn check_topic(&self, app: &App, trail: &Trail) -> Result<(), ApiError> {
+        if filled(&self.sns_topic_name).is_none() {
+            return Ok(());
+        }
+        TopicAnnouncer::new(app.topics.clone()).topic_of(trail).map(drop).map_err(|fault| refused_topic(trail, &fault))
+    }
+
+    /// Publishes the message by which CloudTrail tests a topic that is given.
+    ///
+    /// # Errors
+    /// As [`Self::check_topic`].
+    pub(super) fn announce_topic(&self, app: &App, trail: &Trail, changes: &mut Changes) -> Result<(), ApiError> {
+        if filled(&self.sns_topic_name).is_none() {
+            return Ok(());
+        }
+        let announcer = TopicAnnouncer::new(app.topics.clone());
+        announcer.publish(trail, VALIDATION_MESSAGE.into(), changes).map_err(|fault| refused_topic(trail, &fault))
     }
 
     fn refuse_log_group(&self) -> Result<(), ApiError> {
@@ -86,20 +115,25 @@ impl GivenSettings {
     }
 }
 
-fn refused_topic(topic: &str) -> ApiError {
+fn refused_topic(trail: &Trail, fault: &AnnounceFault) -> ApiError {
+    tracing::info!(trail = trail.arn(), %fault, "a topic does not take this trail's notifications");
+    ApiError::new("InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!")
+}
+
+/// Refuses a topic's name or ARN that cannot be.
+pub(super) fn check_topic_name(trail: &Trail) -> Result<(), ApiError> {
+    let Some(topic) = &trail.sns_topic else { return Ok(()) };
     let name = match topic.strip_prefix("arn:") {
         Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or_default(),
         None => topic,
     };
-    let stem = name.strip_suffix(".fifo").unwrap_or(name);
     let well_formed = topic.chars().count() <= MAX_SNS_TOPIC_CHARS
-        && !stem.is_empty()
-        && stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        && !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if well_formed {
-        ApiError::new("InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!")
-    } else {
-        ApiError::new("InvalidSnsTopicNameException", format!("SNS topic name is invalid: {topic}"))
+        return Ok(());
     }
+    Err(ApiError::new("InvalidSnsTopicNameException", format!("SNS topic name is invalid: {topic}")))
 }
 
 /// Refuses a multi-region trail without global service events.

@@ -171,7 +171,7 @@ pub(super) fn settings_output(trail: &Trail) -> Value {
     let optional = [
         ("S3KeyPrefix", &trail.key_prefix),
         ("SnsTopicName", &trail.sns_topic),
-        ("SnsTopicARN", &trail.sns_topic),
+        ("SnsTopicARN", &trail.sns_topic_arn()),
         ("CloudWatchLogsLogGroupArn", &trail.log_group_arn),
         ("CloudWatchLogsRoleArn", &trail.log_group_role_arn),
         ("KmsKeyId", &trail.kms_key_id),

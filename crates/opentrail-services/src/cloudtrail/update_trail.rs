@@ -28,6 +28,7 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
     let given = input.name.as_deref().unwrap_or_default();
     let asked = updated(app, call, given, &input.settings)?;
     settings::check_bucket(app, &asked).await?;
+    input.settings.check_topic(app, &asked)?;
     input.settings.refuse_unsupported()?;
     let key = settings::check_key(app, call, &asked).await?;
 
@@ -40,6 +41,7 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
     trail.kms_key_id = key;
     let mut changes = Changes::new();
     changes.put(&trail);
+    input.settings.announce_topic(app, &trail, &mut changes)?;
     Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))
 }
 
@@ -51,6 +53,7 @@ fn updated(app: &App, call: &Call, given: &str, settings: &GivenSettings) -> Res
     organization::convert(app, call, settings.is_organization_trail, &mut trail)?;
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
+    settings::check_topic_name(&trail)?;
     if (trail.multi_region && !stored.multi_region) || (trail.organization && !stored.organization) {
         settings::check_quota(app, call, &trail, &trails::all(app, &trail.account)?)?;
     }

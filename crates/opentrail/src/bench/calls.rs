@@ -23,9 +23,9 @@ pub struct CallsArgs {
     seconds: u64,
 }
 
-struct ServerProcess {
+pub(super) struct ServerProcess {
     child: Child,
-    endpoint: String,
+    pub endpoint: String,
     dir: PathBuf,
 }
 
@@ -38,7 +38,7 @@ impl Drop for ServerProcess {
 }
 
 impl ServerProcess {
-    fn start(dir: &std::path::Path) -> anyhow::Result<Self> {
+    pub fn start(dir: &std::path::Path) -> anyhow::Result<Self> {
         let dir = dir.join(format!("opentrail-bench-{}", uuid::Uuid::new_v4()));
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -54,7 +54,7 @@ impl ServerProcess {
         Ok(Self { child, endpoint, dir })
     }
 
-    fn caller(&self) -> anyhow::Result<Caller> {
+    pub fn caller(&self) -> anyhow::Result<Caller> {
         let text = std::fs::read_to_string(self.dir.join("credentials"))?;
         let value =
             |name: &str| text.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim_start_matches([' ', '=']).to_owned());
@@ -67,7 +67,7 @@ impl ServerProcess {
         })
     }
 
-    fn cpu(&self) -> anyhow::Result<Duration> {
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
         super::cpu_of(&self.child.id().to_string())
     }
 

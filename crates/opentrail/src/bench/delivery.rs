@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::Args;
 use opentrail_catalog::{Catalog, Changes};
-use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, SigningKeys};
+use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, NoAnnouncer, SigningKeys};
 use opentrail_eventlog::{Event, EventLog, Intake, LogConfig, SystemClock};
 use opentrail_model::trail::Trail;
 use opentrail_storage::{BucketFault, LogBuckets, LogObject, TrailBinding};
@@ -92,7 +92,7 @@ async fn measure(args: &DeliveryArgs, dir: &std::path::Path) -> anyhow::Result<(
         DeliveryConfig { interval: Duration::from_secs(3600), max_bytes: 50_000_000, digest_interval: Duration::from_secs(3600) };
     let (started, cpu) = (Instant::now(), super::cpu_of("self")?);
     let port: Arc<dyn LogBuckets> = Arc::clone(&buckets) as Arc<dyn LogBuckets>;
-    let delivery = Delivery::start(catalog, intake, port, keys, vec!["us-east-1".into()], config)?;
+    let delivery = Delivery::start(catalog, intake, port, Arc::new(NoAnnouncer), keys, vec!["us-east-1".into()], config)?;
     anyhow::ensure!(delivery.flush(Duration::from_secs(600)).await, "not everything was delivered");
     let used = (super::cpu_of("self")? - cpu).as_secs_f64();
     let stats = delivery.stats();

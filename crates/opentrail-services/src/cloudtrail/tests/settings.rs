@@ -93,9 +93,10 @@ async fn the_first_fault_in_order_is_told() {
         ("InvalidTrailNameException", "Name", json!("main")),
         ("InvalidParameterCombinationException", "IncludeGlobalServiceEvents", json!(true)),
         ("InvalidS3BucketNameException", "S3BucketName", json!("missing-bucket")),
+        ("InvalidSnsTopicNameException", "SnsTopicName", json!("topic")),
         ("OrganizationsNotInUseException", "IsOrganizationTrail", json!(false)),
         ("S3BucketDoesNotExistException", "S3BucketName", json!("logs")),
-        ("InvalidSnsTopicNameException", "SnsTopicName", json!("")),
+        ("InsufficientSnsTopicPolicyException", "SnsTopicName", json!("")),
         ("InvalidCloudWatchLogsLogGroupArnException", "CloudWatchLogsRoleArn", json!("")),
         ("KmsKeyNotFoundException", "KmsKeyId", json!("")),
     ];

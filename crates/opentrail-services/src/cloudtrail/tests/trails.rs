@@ -242,6 +242,7 @@ async fn status_is_that_of_the_region() {
         latest_delivery_error: Some("AccessDenied".into()),
         latest_digest_delivery_ms: Some(1_795_255_203_000),
         latest_digest_delivery_error: None,
+        ..TrailStatus::default()
     };
     let put = async |status: &TrailStatus| {
         let mut changes = Changes::new();
