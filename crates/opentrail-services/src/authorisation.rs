@@ -12,7 +12,7 @@
 
 use crate::app::{App, catalog_failure};
 use crate::call::{Call, Caller};
-use crate::credentials::User;
+use crate::credentials::{Account, User};
 use crate::iam::{Group, Role, document_in_effect};
 use crate::service::{Operation, Service};
 use crate::session::Session;
@@ -44,6 +44,8 @@ pub struct Standing {
     /// Service control policies, a list for each level from the organization's root to the account.
     organization: Vec<Vec<Arc<PolicyDocument>>>,
     tags: BTreeMap<String, String>,
+    /// Id of the organization that the caller's account belongs to.
+    organization_id: Option<String>,
 }
 
 /// What somebody wants to do.
@@ -83,6 +85,11 @@ impl Standing {
         };
         if let Some(session) = caller.session() {
             standing.narrow(catalog, session)?;
+        }
+        if let Some(account) = caller.account() {
+            let account = catalog.get::<Account>(account)?;
+            standing.organization_id =
+                account.and_then(|account| account.membership.as_ref().map(|membership| membership.organization.clone()));
         }
         Ok(standing)
     }
@@ -142,6 +149,10 @@ impl Standing {
 
     /// Adds what the catalog knows of the caller to the condition keys of a call.
     pub fn context(&self, context: RequestContext) -> RequestContext {
+        let context = match &self.organization_id {
+            Some(id) => context.with("aws:PrincipalOrgID", id.as_str()),
+            None => context,
+        };
         with_tags(context, "aws:PrincipalTag", &self.tags)
     }
 

@@ -1,12 +1,12 @@
 //! What the credential report and the account's summary tell of passwords and one-time passwords.
 
-use super::mfa_devices;
+use super::credential_report::moment;
 use crate::app::{App, catalog_failure};
 use crate::call::Call;
-use crate::signin::{LoginProfile, PasswordPolicy, PasswordUse, RootPassword};
-use opentrail_model::timestamp::event_time;
+use crate::signin::{LoginProfile, MfaDevice, PasswordPolicy, PasswordUse, RootPassword};
+use opentrail_catalog::CatalogError;
 use opentrail_wire::ApiError;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 use time::{Duration, OffsetDateTime};
 
 /// How the users of an account sign in, apart from access keys.
@@ -17,53 +17,57 @@ pub(super) struct SignIn {
     pub root_device: bool,
     pub root_password: bool,
     /// When passwords were set, by user.
-    passwords: BTreeMap<String, OffsetDateTime>,
-    /// When they were used, by user; root has the empty name.
-    uses: BTreeMap<String, OffsetDateTime>,
+    passwords: HashMap<String, OffsetDateTime>,
+    /// When passwords were last used; root's under `None`.
+    uses: HashMap<Option<String>, OffsetDateTime>,
     /// Users with a device.
-    with_device: BTreeSet<String>,
-    max_age: Option<Duration>,
+    with_device: HashSet<String>,
+    max_age_days: Option<u32>,
 }
 
 impl SignIn {
     /// # Errors
     /// If the catalog fails.
     pub(super) fn of(app: &App, call: &Call) -> Result<Self, ApiError> {
-        let failed = |error| catalog_failure(&error);
-        let devices = mfa_devices::devices(app, call)?;
-        let owners: Vec<Option<String>> =
-            devices.iter().filter_map(|device| device.owner.as_ref().map(|owner| owner.user.clone())).collect();
-        let prefix = format!("{}/", call.account);
-        let profiles = app.catalog.list::<LoginProfile>(&prefix).map_err(failed)?;
-        let uses = app.catalog.list::<PasswordUse>(&prefix).map_err(failed)?;
-        let policy = app.catalog.get::<PasswordPolicy>(&call.account).map_err(failed)?;
-        Ok(Self {
-            devices: devices.len(),
-            devices_in_use: owners.len(),
-            root_device: owners.contains(&None),
-            root_password: app.catalog.get::<RootPassword>(&call.account).map_err(failed)?.is_some(),
-            passwords: profiles.into_iter().map(|profile| (profile.user, profile.changed)).collect(),
-            uses: uses.into_iter().map(|used| (used.user.unwrap_or_default(), used.at)).collect(),
-            with_device: owners.into_iter().flatten().collect(),
-            max_age: policy.and_then(|policy| policy.max_age_days).map(|days| Duration::days(i64::from(days))),
-        })
+        Self::read(app, &call.account).map_err(|error| catalog_failure(&error))
+    }
+
+    fn read(app: &App, account: &str) -> Result<Self, CatalogError> {
+        let catalog = &app.catalog;
+        let prefix = format!("{account}/");
+        let mut sign_in = Self {
+            root_password: catalog.get::<RootPassword>(account)?.is_some(),
+            max_age_days: catalog.get::<PasswordPolicy>(account)?.and_then(|policy| policy.max_age_days),
+            ..Self::default()
+        };
+        for profile in catalog.list::<LoginProfile>(&prefix)? {
+            sign_in.passwords.insert(profile.user, profile.changed);
+        }
+        for used in catalog.list::<PasswordUse>(&prefix)? {
+            sign_in.uses.insert(used.user, used.at);
+        }
+        for device in catalog.list::<MfaDevice>(&format!("arn:aws:iam::{account}:mfa/"))? {
+            sign_in.devices += 1;
+            let Some(owner) = device.owner else { continue };
+            sign_in.devices_in_use += 1;
+            match owner.user {
+                Some(user) => drop(sign_in.with_device.insert(user)),
+                None => sign_in.root_device = true,
+            }
+        }
+        Ok(sign_in)
     }
 
     /// The columns from `password_enabled` to `mfa_active` of a user, or of root.
     pub(super) fn columns(&self, user: Option<&str>) -> String {
-        let used = self.uses.get(user.unwrap_or_default()).map(|at| event_time(*at));
+        let used = self.uses.get(&user.map(Into::into)).map_or_else(|| "no_information".to_owned(), |at| moment(*at));
         let Some(user) = user else {
-            let used = if self.root_password { used.unwrap_or_else(|| "no_information".into()) } else { "N/A".into() };
             return format!("not_supported,{used},not_supported,not_supported,{}", self.root_device);
         };
-        let active = self.with_device.contains(user);
-        match self.passwords.get(user) {
-            None => format!("false,N/A,N/A,N/A,{active}"),
-            Some(changed) => {
-                let used = used.unwrap_or_else(|| "no_information".into());
-                let next = self.max_age.map_or_else(|| "N/A".into(), |age| event_time(*changed + age));
-                format!("true,{used},{},{next},{active}", event_time(*changed))
-            }
-        }
+        let mfa = self.with_device.contains(user);
+        let Some(changed) = self.passwords.get(user) else { return format!("false,N/A,N/A,N/A,{mfa}") };
+        let next = self.max_age_days.map(|days| *changed + Duration::days(days.into()));
+        let next = next.map_or_else(|| "N/A".to_owned(), moment);
+        format!("true,{used},{},{next},{mfa}", moment(*changed))
     }
 }
