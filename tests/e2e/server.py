@@ -48,11 +48,11 @@ def wait_for(what, get, seconds=20):
         time.sleep(0.05)
 
 
-def run_binary(*arguments, env=None, timeout=60):
+def run_binary(*arguments, env=None, timeout=60, stdin=None):
     """Runs another command of the binary to its end."""
     environment = clean_environment("/nonexistent", **(env or {}))
     return subprocess.run(
-        [BINARY, *map(str, arguments)], env=environment, stdin=subprocess.DEVNULL,
+        [BINARY, *map(str, arguments)], env=environment, **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),
         capture_output=True, text=True, timeout=timeout, check=False,
     )
 
@@ -140,6 +140,8 @@ class Server:
         who = {"AWS_SHARED_CREDENTIALS_FILE": str(self.credentials)}
         if key is not None:
             who = {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+            # A third member is the token of temporary credentials.
+            who |= {"AWS_SESSION_TOKEN": key[2]} if len(key) > 2 else {}
         return clean_environment(
             self.data_dir.parent, AWS_ENDPOINT_URL=self.endpoint, AWS_DEFAULT_REGION=region, AWS_REGION=region,
             AWS_CONFIG_FILE="/dev/null", AWS_EC2_METADATA_DISABLED="true", AWS_PAGER="", **who,

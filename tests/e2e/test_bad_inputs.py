@@ -207,13 +207,13 @@ def test_what_the_cli_would_not_send(shared):
 
 def test_operations_that_are_not_here(shared):
     """Other services' operations, known or not: an error in the service's own protocol, and a record."""
-    assert code_of(shared.client("sts").assume_role, RoleArn=f"arn:aws:iam::{ACCOUNT}:role/none", RoleSessionName="session") == "UnsupportedOperation"
-    assert code_of(shared.client("iam").list_roles) == "UnsupportedOperation"
-    assert code_of(shared.client("s3").get_bucket_website, Bucket="no-policy") in (
+    assert code_of(shared.client("sts").decode_authorization_message, EncodedMessage="x") == "UnsupportedOperation"
+    assert code_of(shared.client("iam").get_context_keys_for_custom_policy, PolicyInputList=["{}"]) == "UnsupportedOperation"
+    assert code_of(shared.client("s3").get_bucket_website, Bucket=BUCKET) in (
         "NotImplemented", "NoSuchWebsiteConfiguration")
     dynamo = shared.client("dynamodb")
     assert code_of(dynamo.list_tables) == "UnknownOperationException"
-    for name in ("AssumeRole", "ListRoles", "GetBucketWebsite"):
+    for name in ("DecodeAuthorizationMessage", "GetContextKeysForCustomPolicy", "GetBucketWebsite"):
         assert shared.recorded(name)["errorCode"]
 
 

@@ -25,6 +25,10 @@ pub fn run(root: &Path, arguments: &[String]) -> Tally {
     };
     let mut pytest: Vec<String> = ["-m", "pytest", "-p", "no:cacheprovider", "--color=no"].map(str::to_owned).to_vec();
     pytest.extend(arguments.iter().cloned());
+    // Most of a test is waiting: several files at a time, each on its own servers.
+    if arguments.is_empty() {
+        pytest.extend(["-n", "3", "--dist", "loadfile"].map(str::to_owned));
+    }
     // Paths among the arguments are relative to the root; without any, everything is run.
     if !arguments.iter().any(|argument| argument.contains("tests/e2e")) {
         pytest.push("tests/e2e".into());

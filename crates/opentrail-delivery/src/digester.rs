@@ -18,6 +18,7 @@ use opentrail_model::keys::Place;
 use opentrail_model::timestamp::event_time;
 use opentrail_model::trail::Trail;
 use opentrail_storage::{BucketFault, LogObject};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 use time::OffsetDateTime;
@@ -69,30 +70,33 @@ pub(crate) async fn step(context: &Context, state: &DeliveryState) -> Result<Pro
     deliver(context, trail, chains).await
 }
 
-/// Opens chains for regions a running trail has come to cover, ends those it no longer covers.
+/// Opens chains for regions and accounts a running trail has come to cover, ends those it no longer covers.
 fn follow_regions(context: &Context, state: &DeliveryState, trail: &Trail, chains: &mut Vec<DigestChain>, changes: &mut Changes) {
     if !(trail.logging && trail.log_file_validation) {
         return;
     }
     for chain in chains.iter_mut() {
         let known = context.regions.contains(&chain.region);
-        let covered = known && trail.covers_region(&chain.region);
+        let covered = known && trail.covers_region(&chain.region) && trail.covers_account(&chain.account);
         if !chain.ending && !covered {
             chain.ending = true;
             changes.put(&*chain);
         }
     }
+    let open: BTreeSet<(String, String)> = chains.iter().map(|chain| (chain.account.clone(), chain.region.clone())).collect();
     for region in context.regions.iter().filter(|region| trail.covers_region(region)) {
-        if !chains.iter().any(|chain| &chain.region == region && chain.account == trail.account) {
-            let chain = DigestChain::begin(&state.trail_id, &trail.account, region, context.now_ms());
-            changes.put(&chain);
-            chains.push(chain);
+        for account in trail.accounts() {
+            if !open.contains(&(account.to_owned(), region.clone())) {
+                let chain = DigestChain::begin(&state.trail_id, account, region, context.now_ms());
+                changes.put(&chain);
+                chains.push(chain);
+            }
         }
     }
 }
 
 fn digest_key(trail: &Trail, account: &str, region: &str, end_ms: i64) -> String {
-    let place = Place { prefix: trail.key_prefix.as_deref(), organization: None, account, region };
+    let place = Place { prefix: trail.key_prefix.as_deref(), organization: trail.organization_id(), account, region };
     place.digest_key(&trail.name, &trail.home_region, at(end_ms), false)
 }
 

@@ -78,7 +78,7 @@ impl Scan {
         let before = self.state.trail.clone();
         let after = self.trail_after(entry)?;
         if let (Some(old), Some(new)) = (&before, &after)
-            && (old.bucket != new.bucket || old.key_prefix != new.key_prefix)
+            && (old.bucket != new.bucket || old.key_prefix != new.key_prefix || old.organization_id() != new.organization_id())
         {
             self.close_files();
         }

@@ -182,15 +182,22 @@ async fn commit(context: &Context, range: RangeResult, mut changes: Changes) -> 
 fn begin_chains(context: &Context, state: &DeliveryState, at_ms: i64, chains: &mut BTreeMap<String, DigestChain>) {
     let Some(trail) = state.trail.as_ref().or(state.deleted.as_ref()) else { return };
     for region in context.regions.iter().filter(|region| trail.covers_region(region)) {
-        let new = DigestChain::begin(&state.trail_id, &trail.account, region, at_ms);
-        chains.entry(new.key()).and_modify(|chain| chain.restart_ms = Some(at_ms)).or_insert(new);
+        for account in trail.accounts() {
+            let new = DigestChain::begin(&state.trail_id, account, region, at_ms);
+            chains.entry(new.key()).and_modify(|chain| chain.restart_ms = Some(at_ms)).or_insert(new);
+        }
     }
 }
 
 async fn put_file(context: &Context, file: &RangeFile, mark: Mark) -> Result<PendingFile, BucketFault> {
     let trail = &file.trail;
     let trail_id = crate::trail_id(trail);
-    let place = Place { prefix: trail.key_prefix.as_deref(), organization: None, account: &file.account, region: &file.region };
+    let place = Place {
+        prefix: trail.key_prefix.as_deref(),
+        organization: trail.organization_id(),
+        account: &file.account,
+        region: &file.region,
+    };
     let key = place.log_file_key(ceil_to_minute(mark.at_ms), &unique_name(&trail_id, file));
     let object = LogObject {
         key: key.clone(),

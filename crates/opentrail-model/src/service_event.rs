@@ -21,12 +21,17 @@ pub struct Occasion {
 
 /// An `AwsServiceEvent` of CloudTrail: `details` become `serviceEventDetails`.
 pub fn service_event(occasion: Occasion, name: &str, details: Value) -> Record {
-    let identity = UserIdentity::ServiceEvent { account: occasion.account.clone(), invoked_by: CLOUDTRAIL.into() };
+    service_event_of(CLOUDTRAIL, occasion, name, details)
+}
+
+/// An `AwsServiceEvent` of another service.
+pub fn service_event_of(service: &str, occasion: Occasion, name: &str, details: Value) -> Record {
+    let identity = UserIdentity::ServiceEvent { account: occasion.account.clone(), invoked_by: service.into() };
     Record {
         service_event_details: Some(details),
-        source_ip: CLOUDTRAIL.into(),
-        user_agent: Some(CLOUDTRAIL.into()),
-        ..plain(occasion, EventKind::ServiceEvent, identity, CLOUDTRAIL, name)
+        source_ip: service.into(),
+        user_agent: Some(service.into()),
+        ..plain(occasion, EventKind::ServiceEvent, identity, service, name)
     }
 }
 
@@ -49,10 +54,19 @@ pub fn s3_data_event(occasion: Occasion, name: &str, resources: Vec<Resource>, d
 #[derive(Debug, Clone)]
 pub struct SignIn {
     pub identity: UserIdentity,
-    pub success: bool,
+    /// Why it failed, in AWS's words.
+    pub failure: Option<&'static str>,
     pub mfa_used: bool,
+    /// ARN of the MFA device, if one was used.
+    pub mfa_identifier: Option<String>,
     /// The page that was asked for.
     pub login_to: String,
+    pub origin: Origin,
+}
+
+/// Where a sign-in came from.
+#[derive(Debug, Clone)]
+pub struct Origin {
     pub source_ip: String,
     pub user_agent: Option<String>,
 }
@@ -60,18 +74,41 @@ pub struct SignIn {
 /// A `ConsoleLogin` event. A failure has an error message and no error code.
 pub fn console_login(occasion: Occasion, sign_in: SignIn) -> Record {
     let yes_no = |yes| if yes { "Yes" } else { "No" };
-    let outcome = if sign_in.success { "Success" } else { "Failure" };
-    let mut response = Map::new();
-    response.insert("ConsoleLogin".into(), outcome.into());
+    let mut more = Map::new();
+    more.insert("LoginTo".into(), sign_in.login_to.into());
+    more.insert("MobileVersion".into(), "No".into());
+    if let Some(device) = sign_in.mfa_identifier {
+        more.insert("MFAIdentifier".into(), device.into());
+    }
+    more.insert("MFAUsed".into(), yes_no(sign_in.mfa_used).into());
     Record {
-        source_ip: sign_in.source_ip,
-        user_agent: sign_in.user_agent,
-        error_message: (!sign_in.success).then(|| "Failed authentication".into()),
+        error_message: sign_in.failure.map(Into::into),
+        additional_event_data: Some(Value::Object(more)),
+        ..sign_in_event(occasion, "ConsoleLogin", sign_in.identity, sign_in.origin, sign_in.failure.is_none())
+    }
+}
+
+/// `CheckMfa`: the password was right and a code is asked for.
+pub fn check_mfa(occasion: Occasion, identity: UserIdentity, origin: Origin) -> Record {
+    Record {
+        additional_event_data: Some(json!({"MfaType": "Virtual MFA"})),
+        ..sign_in_event(occasion, "CheckMfa", identity, origin, true)
+    }
+}
+
+/// `PasswordUpdated`: a new password was chosen while signing in.
+pub fn password_updated(occasion: Occasion, identity: UserIdentity, origin: Origin) -> Record {
+    sign_in_event(occasion, "PasswordUpdated", identity, origin, true)
+}
+
+fn sign_in_event(occasion: Occasion, name: &str, identity: UserIdentity, origin: Origin, success: bool) -> Record {
+    let mut response = Map::new();
+    response.insert(name.into(), if success { "Success" } else { "Failure" }.into());
+    Record {
+        source_ip: origin.source_ip,
+        user_agent: origin.user_agent,
         response_elements: Value::Object(response),
-        additional_event_data: Some(json!({
-            "LoginTo": sign_in.login_to, "MobileVersion": "No", "MFAUsed": yes_no(sign_in.mfa_used),
-        })),
-        ..plain(occasion, EventKind::ConsoleSignIn, sign_in.identity, "signin.amazonaws.com", "ConsoleLogin")
+        ..plain(occasion, EventKind::ConsoleSignIn, identity, "signin.amazonaws.com", name)
     }
 }
 
@@ -134,11 +171,11 @@ mod tests {
         let identity = UserIdentity::Root { account: "123456789012".into(), access_key: String::new() };
         let sign_in = SignIn {
             identity,
-            success: false,
+            failure: Some("Failed authentication"),
             mfa_used: false,
+            mfa_identifier: None,
             login_to: "/console/".into(),
-            source_ip: "10.0.0.1".into(),
-            user_agent: None,
+            origin: Origin { source_ip: "10.0.0.1".into(), user_agent: None },
         };
         let event = written(&console_login(occasion(), sign_in));
         assert_eq!(event["responseElements"], json!({"ConsoleLogin": "Failure"}));

@@ -4,7 +4,8 @@ use crate::arn;
 use crate::facts::EventFacts;
 use crate::selector::Selectors;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// Most trails in one region; a multi-region trail counts in each.
@@ -39,6 +40,19 @@ pub struct Trail {
     pub stopped: Option<OffsetDateTime>,
     #[serde(with = "time::serde::timestamp::milliseconds")]
     pub created: OffsetDateTime,
+    /// Whose events an organization trail takes. Joining and leaving the organization rewrites it, so that it stands in
+    /// the event log like every other setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<OrganizationScope>,
+}
+
+/// The organization behind an organization trail, and its accounts at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationScope {
+    /// `o-…`
+    pub id: String,
+    /// All of them, the management account included. Shared, as trails are copied for every entry of the log.
+    pub accounts: Arc<BTreeSet<String>>,
 }
 
 /// Which unusual activity a trail reports.
@@ -69,10 +83,30 @@ impl Trail {
         self.multi_region || self.home_region == region
     }
 
+    /// The organization id that stands in the keys of an organization trail's files.
+    pub fn organization_id(&self) -> Option<&str> {
+        self.scope.as_ref().map(|scope| scope.id.as_str())
+    }
+
+    /// Whether the trail takes events of this account.
+    pub fn covers_account(&self, account: &str) -> bool {
+        match &self.scope {
+            Some(scope) => scope.accounts.contains(account),
+            None => account == self.account,
+        }
+    }
+
+    /// The accounts whose events the trail takes, in order.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        let members = self.scope.iter().flat_map(|scope| scope.accounts.iter());
+        let own = self.scope.is_none().then_some(&self.account);
+        members.chain(own).map(String::as_str)
+    }
+
     /// Whether the trail delivers this event of account `account`, recorded in `region`.
     pub fn takes(&self, account: &str, region: &str, event: &EventFacts<'_>) -> bool {
         self.logging
-            && account == self.account
+            && self.covers_account(account)
             && self.covers_region(region)
             && (self.include_global_service_events || !event.is_global())
             && (self.recursive_logging || !is_delivery_traffic(event))
@@ -114,6 +148,7 @@ mod tests {
             started: None,
             stopped: None,
             created: OffsetDateTime::UNIX_EPOCH,
+            scope: None,
         }
     }
 
@@ -132,6 +167,21 @@ mod tests {
         check(&everywhere, "us-east-1", global, true);
         check(&Trail { include_global_service_events: false, ..everywhere.clone() }, "us-east-1", global, false);
         check(&Trail { logging: false, ..everywhere }, "eu-west-1", local, false);
+    }
+
+    #[test]
+    fn organization_trails_take_the_events_of_their_members() {
+        let record = r#"{"eventSource":"ec2.amazonaws.com","awsRegion":"eu-west-1","eventCategory":"Management"}"#;
+        let facts = EventFacts::read(record.as_bytes()).expect("record");
+        let accounts = ["123456789012", "222222222222"].map(String::from);
+        let scope = Some(OrganizationScope { id: "o-1".into(), accounts: Arc::new(accounts.into()) });
+        let whole = Trail { organization: true, scope, ..trail() };
+        for (account, expect) in [("123456789012", true), ("222222222222", true), ("333333333333", false)] {
+            assert_eq!(whole.takes(account, "eu-west-1", &facts), expect, "{account}");
+        }
+        assert!(!trail().takes("222222222222", "eu-west-1", &facts));
+        assert_eq!(whole.accounts().collect::<Vec<_>>(), ["123456789012", "222222222222"]);
+        assert_eq!(trail().accounts().collect::<Vec<_>>(), ["123456789012"]);
     }
 
     #[test]

@@ -78,9 +78,11 @@ impl Reason {
     }
 }
 
-/// Whether what decides is the trust policy of a role.
+/// Whether what decides is the trust policy of a role: assuming it, and giving the session tags or a source identity.
 pub(crate) fn assumes_a_role(action: &str) -> bool {
     action.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("sts:AssumeRole"))
+        || action.eq_ignore_ascii_case("sts:TagSession")
+        || action.eq_ignore_ascii_case("sts:SetSourceIdentity")
 }
 
 impl PolicySource {

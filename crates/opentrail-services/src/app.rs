@@ -3,6 +3,8 @@
 use crate::cloudtrail::LookupLimiter;
 use crate::last_used::LastUsed;
 use crate::opentrail::Searches;
+use crate::signin::SignInThrottle;
+use crate::sts::WebKeys;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -43,8 +45,6 @@ pub struct App {
     pub settings: Settings,
     pub catalog: Catalog,
     pub intake: Intake,
-    /// Seals secrets before they are kept.
-    pub seal: Arc<Seal>,
     pub kms: Kms,
     pub history: History,
     /// Room for searches of the history.
@@ -57,9 +57,15 @@ pub struct App {
     pub log_buckets: Arc<dyn LogBuckets>,
     pub signing_keys: SigningKeys,
     pub queues: Queues,
+    /// Seals session tokens and secrets at rest.
+    pub seal: Arc<Seal>,
+    /// Keys of identity providers.
+    pub web_keys: Arc<dyn WebKeys>,
     pub topics: Topics,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
+    /// Slows down guessing of passwords.
+    pub sign_in_throttle: SignInThrottle,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
     /// When access keys and roles were last used.

@@ -12,7 +12,7 @@
 
 use crate::app::{App, catalog_failure};
 use crate::call::{Call, Caller};
-use crate::credentials::User;
+use crate::credentials::{Account, User};
 use crate::iam::{Group, Role, document_in_effect};
 use crate::service::{Operation, Service};
 use crate::session::Session;
@@ -44,6 +44,8 @@ pub struct Standing {
     /// Service control policies, a list for each level from the organization's root to the account.
     organization: Vec<Vec<Arc<PolicyDocument>>>,
     tags: BTreeMap<String, String>,
+    /// Id of the organization that the caller's account belongs to.
+    organization_id: Option<String>,
 }
 
 /// What somebody wants to do.
@@ -67,16 +69,27 @@ impl Standing {
     /// If the catalog fails.
     pub fn of(catalog: &Catalog, caller: &Caller) -> Result<Self, CatalogError> {
         let mut standing = match caller {
-            Caller::Anonymous | Caller::Unauthenticated { .. } | Caller::Service { .. } | Caller::Root { .. } => Self::default(),
+            Caller::Anonymous
+            | Caller::Unauthenticated { .. }
+            | Caller::WebIdentity(_)
+            | Caller::Service { .. }
+            | Caller::Root { .. } => Self::default(),
             Caller::User { account, name, user_id, .. } => Self::of_user(catalog, account, name, Some(user_id))?,
             Caller::AssumedRole { account, role, role_id, .. } => Self::of_role(catalog, account, role, role_id)?,
-            Caller::FederatedUser { account, user: Some(user), .. } => Self::of_user(catalog, account, user, None)?,
+            Caller::FederatedUser { account, user: Some(user), .. } => {
+                Self::of_user(catalog, account, &user.name, Some(&user.id))?
+            }
             Caller::FederatedUser { user: None, .. } => {
                 Self { identity: vec![Arc::clone(EVERYTHING.document(PolicyKind::Identity))], ..Self::default() }
             }
         };
         if let Some(session) = caller.session() {
             standing.narrow(catalog, session)?;
+        }
+        if let Some(account) = caller.account() {
+            let account = catalog.get::<Account>(account)?;
+            standing.organization_id =
+                account.and_then(|account| account.membership.as_ref().map(|membership| membership.organization.clone()));
         }
         Ok(standing)
     }
@@ -136,6 +149,10 @@ impl Standing {
 
     /// Adds what the catalog knows of the caller to the condition keys of a call.
     pub fn context(&self, context: RequestContext) -> RequestContext {
+        let context = match &self.organization_id {
+            Some(id) => context.with("aws:PrincipalOrgID", id.as_str()),
+            None => context,
+        };
         with_tags(context, "aws:PrincipalTag", &self.tags)
     }
 

@@ -1,7 +1,7 @@
 //! A call on its way through the front.
 
-use crate::session::Session;
-use opentrail_model::identity::UserIdentity;
+use crate::session::{Session, WebIdentity};
+use opentrail_model::identity::{SessionIssuer, UserIdentity};
 use opentrail_policy::{Principal, RequestContext};
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -48,12 +48,22 @@ pub enum Caller {
         /// As it was named in GetFederationToken.
         name: String,
         /// The user that asked for it; `None` for the root user.
-        user: Option<String>,
+        user: Option<FederatingUser>,
         access_key: String,
         session: Arc<Session>,
     },
+    /// Somebody without AWS credentials whom an identity provider vouches for: asks for a role, nothing else.
+    WebIdentity(WebIdentity),
     /// A service of ours acting by itself, such as `cloudtrail.amazonaws.com`.
     Service { name: String },
+}
+
+/// The user behind a federated session, whose policies bound it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederatingUser {
+    pub name: String,
+    pub id: String,
+    pub arn: String,
 }
 
 impl Caller {
@@ -63,7 +73,7 @@ impl Caller {
             | Self::User { account, .. }
             | Self::AssumedRole { account, .. }
             | Self::FederatedUser { account, .. } => Some(account),
-            Self::Anonymous | Self::Unauthenticated { .. } | Self::Service { .. } => None,
+            Self::Anonymous | Self::Unauthenticated { .. } | Self::WebIdentity(_) | Self::Service { .. } => None,
         }
     }
 
@@ -72,7 +82,7 @@ impl Caller {
         match self {
             Self::Root { session, .. } | Self::User { session, .. } => session.as_ref(),
             Self::AssumedRole { session, .. } | Self::FederatedUser { session, .. } => Some(session),
-            Self::Anonymous | Self::Unauthenticated { .. } | Self::Service { .. } => None,
+            Self::Anonymous | Self::Unauthenticated { .. } | Self::WebIdentity(_) | Self::Service { .. } => None,
         }
     }
 
@@ -83,7 +93,7 @@ impl Caller {
             | Self::User { access_key, .. }
             | Self::AssumedRole { access_key, .. }
             | Self::FederatedUser { access_key, .. } => Some(access_key),
-            Self::Anonymous | Self::Unauthenticated { .. } | Self::Service { .. } => None,
+            Self::Anonymous | Self::Unauthenticated { .. } | Self::WebIdentity(_) | Self::Service { .. } => None,
         }
     }
 
@@ -94,7 +104,7 @@ impl Caller {
             Self::User { user_id, .. } => Some(user_id.clone()),
             Self::AssumedRole { role_id, session_name, .. } => Some(format!("{role_id}:{session_name}")),
             Self::FederatedUser { account, name, .. } => Some(format!("{account}:{name}")),
-            Self::Anonymous | Self::Unauthenticated { .. } | Self::Service { .. } => None,
+            Self::Anonymous | Self::Unauthenticated { .. } | Self::WebIdentity(_) | Self::Service { .. } => None,
         }
     }
 
@@ -107,42 +117,72 @@ impl Caller {
                 format!("arn:aws:sts::{account}:assumed-role/{role}/{session_name}")
             }
             Self::FederatedUser { account, name, .. } => format!("arn:aws:sts::{account}:federated-user/{name}"),
+            Self::WebIdentity(web) => web.subject.clone(),
             Self::Service { name } => name.clone(),
             Self::Anonymous | Self::Unauthenticated { .. } => "anonymous".into(),
         }
     }
 
+    /// `userIdentity` of the caller's records.
     pub fn identity(&self) -> UserIdentity {
-        match self.clone() {
+        let who = match self.clone() {
             Self::Anonymous => UserIdentity::Anonymous,
             Self::Unauthenticated { access_key } => UserIdentity::Unauthenticated { access_key },
             Self::Root { account, access_key, .. } => UserIdentity::Root { account, access_key },
             Self::User { account, name, arn, user_id, access_key, .. } => {
                 UserIdentity::IamUser { account, name, arn, user_id, access_key }
             }
-            Self::AssumedRole { ref account, ref access_key, ref role_arn, ref role_id, ref role, ref session, .. } => {
-                UserIdentity::AssumedRole {
-                    principal_id: self.user_id().unwrap_or_default(),
-                    arn: self.arn(),
-                    account: account.clone(),
-                    access_key: access_key.clone(),
-                    role_arn: role_arn.clone(),
-                    role_id: role_id.clone(),
-                    role: role.clone(),
-                    issued: session.issued,
-                    mfa: session.mfa.is_some(),
-                }
+            Self::AssumedRole { account, role_id, role, session_name, access_key, .. } => {
+                UserIdentity::AssumedRole { account, role_id, role_name: role, session_name, access_key }
             }
-            Self::FederatedUser { ref account, ref access_key, .. } => UserIdentity::FederatedUser {
-                principal_id: self.user_id().unwrap_or_default(),
-                arn: self.arn(),
-                account: account.clone(),
-                access_key: access_key.clone(),
-            },
+            Self::FederatedUser { account, name, access_key, .. } => UserIdentity::FederatedUser { account, name, access_key },
+            Self::WebIdentity(web) => {
+                UserIdentity::WebIdentityUser { provider: web.provider, audience: web.audience, subject: web.subject }
+            }
             Self::Service { name } => UserIdentity::Service { invoked_by: name },
+        };
+        match self.session() {
+            Some(session) => UserIdentity::InSession { who: Box::new(who), session: session.recorded(self.session_issuer()) },
+            None => who,
         }
     }
 
+    /// The identity that the owner of a resource in another account sees.
+    pub fn foreign_identity(&self) -> UserIdentity {
+        match (self.account(), self.user_id()) {
+            (Some(account), Some(principal_id)) => UserIdentity::ForeignAccount { account: account.to_owned(), principal_id },
+            _ => self.identity(),
+        }
+    }
+
+    fn session_issuer(&self) -> Option<SessionIssuer> {
+        match self {
+            Self::AssumedRole { account, role_arn, role, role_id, .. } => Some(SessionIssuer {
+                kind: "Role",
+                principal_id: role_id.clone(),
+                arn: role_arn.clone(),
+                account: account.clone(),
+                user_name: Some(role.clone()),
+            }),
+            Self::FederatedUser { account, user: Some(user), .. } => Some(SessionIssuer {
+                kind: "IAMUser",
+                principal_id: user.id.clone(),
+                arn: user.arn.clone(),
+                account: account.clone(),
+                user_name: Some(user.name.clone()),
+            }),
+            Self::FederatedUser { account, user: None, .. } => Some(SessionIssuer {
+                kind: "Root",
+                principal_id: account.clone(),
+                arn: format!("arn:aws:iam::{account}:root"),
+                account: account.clone(),
+                user_name: None,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The caller as policies see it.
     pub fn principal(&self) -> Principal {
         match self.clone() {
             Self::Anonymous | Self::Unauthenticated { .. } => Principal::Anonymous,
@@ -155,6 +195,7 @@ impl Caller {
                 role_id: role_id.clone(),
             },
             Self::FederatedUser { ref account, .. } => Principal::FederatedUser { account: account.clone(), arn: self.arn() },
+            Self::WebIdentity(web) => Principal::Federated { provider: web.provider, subject: web.subject },
             Self::Service { name } => Principal::Service(name),
         }
     }
@@ -215,6 +256,10 @@ impl Call {
     fn caller_context(&self, context: RequestContext) -> RequestContext {
         let kind = match &self.caller {
             Caller::Anonymous | Caller::Unauthenticated { .. } => return context.with("aws:PrincipalType", "Anonymous"),
+            Caller::WebIdentity(web) => {
+                let context = context.with("aws:FederatedProvider", web.provider.as_str());
+                return web.attributes().into_iter().fold(context, |context, (key, value)| context.with(&key, value));
+            }
             Caller::Service { name } => {
                 return context.with("aws:PrincipalServiceName", name.as_str());
             }
@@ -250,6 +295,10 @@ impl Call {
         }
         if let Some(identity) = &session.source_identity {
             context = context.with("aws:SourceIdentity", identity.as_str());
+        }
+        if let Some(web) = &session.web_identity {
+            context = context.with("aws:FederatedProvider", web.provider.as_str());
+            context = web.attributes().into_iter().fold(context, |context, (key, value)| context.with(&key, value));
         }
         session.context.iter().fold(context, |context, (key, values)| context.with_all(key, values.iter().map(String::as_str)))
     }

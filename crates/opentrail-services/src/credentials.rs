@@ -2,6 +2,8 @@
 
 use crate::app::{App, AuthMode, catalog_failure};
 use crate::call::Caller;
+use crate::organizations::Membership;
+use crate::temporary::{TemporaryCredentials, TokenFault};
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
 use opentrail_policy::PolicyText;
 use opentrail_wire::{ApiError, AuthFault, Protocol, SignedRequest, auth_error};
@@ -16,6 +18,22 @@ pub struct Account {
     pub id: String,
     #[serde(with = "time::serde::timestamp")]
     pub created: OffsetDateTime,
+    /// Empty for the account of the first start.
+    #[serde(default)]
+    pub name: String,
+    /// Likewise.
+    #[serde(default)]
+    pub email: String,
+    /// The organization it belongs to.
+    #[serde(default)]
+    pub membership: Option<Membership>,
+}
+
+impl Account {
+    /// An account with nothing but its id.
+    pub fn begin(id: &str, now: OffsetDateTime) -> Self {
+        Self { id: id.into(), created: now, name: String::new(), email: String::new(), membership: None }
+    }
 }
 
 impl Entity for Account {
@@ -125,7 +143,7 @@ pub fn unique_id(prefix: &str) -> String {
     format!("{prefix}{}", random_text(17, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))
 }
 
-fn random_text(length: usize, alphabet: &[u8]) -> String {
+pub(crate) fn random_text(length: usize, alphabet: &[u8]) -> String {
     let mut random = rand::rng();
     (0..length).map(|_| char::from(alphabet[random.random_range(0..alphabet.len())])).collect()
 }
@@ -143,7 +161,7 @@ pub async fn bootstrap(app: &App) -> Result<(AccessKey, bool), ApiError> {
     let now = app.intake.now();
     let key = AccessKey::generate(account, None, now);
     let mut changes = Changes::new();
-    changes.put(&Account { id: account.clone(), created: now }).put(&key);
+    changes.put(&Account::begin(account, now)).put(&key);
     app.intake.submit(Vec::new(), changes.encode()).await.map_err(|error| crate::app::log_failure(&error))?;
     Ok((key, true))
 }
@@ -174,13 +192,20 @@ pub fn authenticate(
     if claim.service != service {
         return Err(fault(&AuthFault::WrongService { expected: service.into(), got: claim.service.clone() }));
     }
-    let key = app.catalog.get::<AccessKey>(&claim.access_key).map_err(|error| (catalog_failure(&error), unauthenticated()))?;
-    let Some(key) = key.filter(|key| key.active) else { return Err(fault(&AuthFault::UnknownKey)) };
-    if claim.security_token.is_some() {
-        return Err(fault(&AuthFault::BadToken));
+    let failed = |error: CatalogError| (catalog_failure(&error), unauthenticated());
+    let verify = |secret: &str| opentrail_wire::verify_with(&app.derived_keys, &claim, request, secret, now);
+    if let Some(token) = &claim.security_token {
+        let session = TemporaryCredentials::open(&app.seal, &claim.access_key, token, now).map_err(|reason| match reason {
+            TokenFault::Bad => fault(&AuthFault::BadToken),
+            TokenFault::Expired => fault(&AuthFault::ExpiredToken),
+        })?;
+        verify(&session.secret).map_err(|reason| fault(&reason))?;
+        return session.caller(&app.catalog).map_err(failed)?.ok_or_else(|| fault(&AuthFault::BadToken));
     }
-    opentrail_wire::verify_with(&app.derived_keys, &claim, request, &key.secret, now).map_err(|reason| fault(&reason))?;
-    caller_of(&app.catalog, &key).map_err(|error| (catalog_failure(&error), unauthenticated()))
+    let key = app.catalog.get::<AccessKey>(&claim.access_key).map_err(failed)?;
+    let Some(key) = key.filter(|key| key.active) else { return Err(fault(&AuthFault::UnknownKey)) };
+    verify(&key.secret).map_err(|reason| fault(&reason))?;
+    caller_of(&app.catalog, &key).map_err(failed)
 }
 
 /// The caller that a key belongs to. A key whose user is gone is no longer anybody's.

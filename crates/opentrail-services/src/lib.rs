@@ -27,15 +27,18 @@ mod last_used;
 pub mod logs;
 mod mfa;
 pub mod opentrail;
+pub mod organizations;
 mod query_protocol;
 mod recording;
 mod regions;
 pub mod s3;
 mod service;
 mod session;
+pub mod signin;
 pub mod sns;
 pub mod sqs;
 pub mod sts;
+mod temporary;
 #[cfg(test)]
 mod testing;
 
@@ -49,6 +52,7 @@ pub use recording::{Outcome, S3Facts};
 pub use regions::announce_regions;
 pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_all, refuse, run};
 pub use session::Session;
+pub use temporary::{Holder, TemporaryCredentials, TokenFault};
 
 /// Every service that answers at the endpoint, apart from S3.
 #[rustfmt::skip]
@@ -59,6 +63,7 @@ pub const SERVICES: &[&Service] = &[
     &kms::SERVICE,
     &logs::SERVICE,
     &opentrail::SERVICE,
+    &organizations::SERVICE,
     &sns::SERVICE,
     &sqs::SERVICE,
     &sts::SERVICE,

@@ -26,8 +26,30 @@ pub fn lower_cased(input: &Value) -> Value {
     }
 }
 
-/// The event of a call.
-pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
+/// The events of a call: one for the account that called, and one for the account of the resource if that is another.
+pub fn events(app: &App, call: &Call, outcome: &Outcome<'_>) -> Vec<Event> {
+    let record = record(app, call, outcome);
+    let owner = outcome.result.ok().and_then(|reply| reply.owner_account.clone());
+    let caller = record.recipient_account.clone();
+    copies(&app.intake, call, record, caller, owner).into_iter().map(seal).collect()
+}
+
+/// The copies of one record that the caller's account and the owner of the resource get, if they are two. The owner's
+/// shows of the caller only the account and the id.
+fn copies(intake: &Intake, call: &Call, record: Record, caller: String, owner: Option<String>) -> Vec<Record> {
+    let own = Record { recipient_account: caller, ..record };
+    let Some(owner) = owner.filter(|owner| *owner != own.recipient_account) else { return vec![own] };
+    let own = Record { shared_event_id: Some(intake.event_id()), ..own };
+    let owners = Record {
+        user_identity: call.caller.foreign_identity(),
+        event_id: intake.event_id(),
+        recipient_account: owner,
+        ..own.clone()
+    };
+    vec![own, owners]
+}
+
+fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
     let read_only = outcome.operation.is_some_and(|operation| operation.read_only);
     let reply = outcome.result.ok();
     let response_elements = match reply {
@@ -36,7 +58,7 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
         _ => Value::Null,
     };
     let region = if outcome.service.global { regions::GLOBAL_SERVICE_REGION.to_owned() } else { call.region.clone() };
-    let record = Record {
+    Record {
         kind: if outcome.service.data_events || outcome.operation.is_some_and(|operation| operation.data_event) {
             EventKind::DataCall
         } else {
@@ -53,8 +75,7 @@ pub fn event(app: &App, call: &Call, outcome: &Outcome<'_>) -> Event {
         resources: reply.map(|reply| reply.resources.clone()).unwrap_or_default(),
         api_version: None,
         ..base(&app.intake, call, region)
-    };
-    seal(record)
+    }
 }
 
 /// A service that is not here is recorded under the name the caller signed for.
@@ -85,10 +106,22 @@ pub struct S3Facts {
     pub error: Option<(String, String)>,
 }
 
-/// The event of an S3 call.
-pub fn s3_event(intake: &Intake, call: &Call, facts: S3Facts) -> Event {
+/// The events of an S3 call: one for the bucket's owner, and one for the caller's account if that is another.
+pub fn s3_events(intake: &Intake, call: &Call, facts: S3Facts) -> Vec<Event> {
+    let denied = facts.error.as_ref().is_some_and(|(code, _)| code == "AccessDenied");
+    let record = s3_record(intake, call, facts);
+    let caller = call.caller.account().unwrap_or(&call.account).to_owned();
+    let mut records = copies(intake, call, record, caller, Some(call.account.clone()));
+    if denied && records.len() > 1 {
+        // Who was refused does not learn whose the bucket is.
+        records[0].resources.iter_mut().for_each(|resource| resource.account = None);
+    }
+    records.into_iter().map(seal).collect()
+}
+
+fn s3_record(intake: &Intake, call: &Call, facts: S3Facts) -> Record {
     let region = facts.region.unwrap_or_else(|| call.region.clone());
-    let record = Record {
+    Record {
         kind: if facts.data { EventKind::DataCall } else { EventKind::ManagementCall },
         event_source: "s3.amazonaws.com".into(),
         event_name: printable(&facts.operation),
@@ -104,8 +137,7 @@ pub fn s3_event(intake: &Intake, call: &Call, facts: S3Facts) -> Event {
         read_only: facts.read_only,
         resources: facts.resources,
         ..base(intake, call, region)
-    };
-    seal(record)
+    }
 }
 
 fn base(intake: &Intake, call: &Call, region: String) -> Record {
@@ -137,7 +169,7 @@ fn base(intake: &Intake, call: &Call, region: String) -> Record {
             cipher_suite: call.tls.as_ref().map(|(_, cipher)| cipher.clone()),
             client_provided_host_header: call.host.clone(),
         }),
-        session_from_console: false,
+        session_from_console: call.caller.session().is_some_and(|session| session.console),
     }
 }
 

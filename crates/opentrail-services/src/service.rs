@@ -5,6 +5,7 @@ use crate::authorisation::authorise;
 use crate::call::Call;
 use crate::recording::{self, Outcome, lower_cased};
 use crate::sns;
+use crate::temporary::refuse_beyond;
 use futures::future::BoxFuture;
 use opentrail_catalog::{Changes, NamedLock};
 use opentrail_eventlog::Event;
@@ -26,6 +27,8 @@ pub struct Reply {
     pub response_elements: Option<Value>,
     pub resources: Vec<Resource>,
     pub additional_event_data: Option<Value>,
+    /// The account of the resource. If it is not the caller's, it gets a record of the call too.
+    pub owner_account: Option<String>,
     /// Events that this call causes besides its own, recorded in the same entry.
     pub more_events: Vec<Event>,
 }
@@ -46,6 +49,9 @@ pub type ResourcePolicyOf = fn(&App, &Call, &Value) -> Result<Option<Arc<PolicyD
 /// Adds the condition keys of an operation, such as `aws:RequestTag/…` or `iam:PolicyARN`.
 pub type ConditionsOf = fn(&App, &Call, &Value, RequestContext) -> RequestContext;
 
+/// Proves who makes a call that is not signed, from its input.
+pub type Identify = fn(Arc<App>, Call, Value) -> BoxFuture<'static, Result<Call, Box<(Call, ApiError)>>>;
+
 /// One operation that is implemented.
 pub struct Operation {
     pub name: &'static str,
@@ -65,6 +71,8 @@ pub struct Operation {
     pub parameters: fn(&Value) -> Value,
     /// Whether policies are asked at all (GetCallerIdentity cannot be denied).
     pub authorised: bool,
+    /// For calls that carry another proof than a signature; a signature is not looked at then.
+    pub identify: Option<Identify>,
     pub handler: Handler,
 }
 
@@ -81,6 +89,7 @@ impl Operation {
             conditions: None,
             parameters: lower_cased,
             authorised: true,
+            identify: None,
             handler,
         }
     }
@@ -170,7 +179,7 @@ pub async fn run(
     let result = match operation {
         None => Err(unknown(service, operation_name)),
         Some(operation) if !sns::by_link(app, service, operation_name, &call, &input) => {
-            match authorise(app, service, operation, &call, &input) {
+            match permitted(app, service, operation, &call, &input) {
                 Err(denied) => Err(denied),
                 Ok(()) => (operation.handler)(Arc::clone(app), call.clone(), input).await,
             }
@@ -178,7 +187,7 @@ pub async fn run(
         Some(operation) => (operation.handler)(Arc::clone(app), call.clone(), input).await,
     };
     let outcome = Outcome { service, operation_name, operation, parameters, result: result.as_ref() };
-    let mut events = vec![recording::event(app, &call, &outcome)];
+    let mut events = recording::events(app, &call, &outcome);
     let used = app.last_used.note(&call.caller, service.name, &call.region, call.now);
     let with_use = |mut changes: Changes| {
         if let Some(used) = &used {
@@ -198,6 +207,11 @@ pub async fn run(
             Ok(reply.output)
         }
     }
+}
+
+fn permitted(app: &App, service: &Service, operation: &Operation, call: &Call, input: &Value) -> Result<(), ApiError> {
+    refuse_beyond(service.name, operation.name, &call.caller)?;
+    authorise(app, service, operation, call, input)
 }
 
 /// Whether callers without credentials may make this call: a message linked to it, or the policy of the resource says so.
@@ -225,8 +239,8 @@ pub async fn refuse(
         parameters: Value::Null,
         result: Err(&error),
     };
-    let event = recording::event(app, call, &outcome);
-    app.intake.submit(vec![event], bytes::Bytes::new()).await.map(|_| ()).map_err(|failure| log_failure(&failure))
+    let events = recording::events(app, call, &outcome);
+    app.intake.submit(events, bytes::Bytes::new()).await.map(|_| ()).map_err(|failure| log_failure(&failure))
 }
 
 fn unknown(service: &Service, operation: &str) -> ApiError {

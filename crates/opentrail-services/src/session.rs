@@ -1,5 +1,7 @@
 //! What temporary credentials carry from the moment they are issued, as far as permissions and records go.
 
+use opentrail_model::identity::{SessionContext, SessionIssuer, WebIdFederationData};
+use opentrail_model::timestamp::event_time;
 use opentrail_policy::PolicyText;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,12 @@ pub struct Session {
     /// Session policies that were given as ARNs of managed policies.
     #[serde(default)]
     pub policy_arns: Vec<String>,
+    /// Whether it was made by a sign-in at the console.
+    #[serde(default)]
+    pub console: bool,
+    /// Who an identity provider said the person or workload behind the session is.
+    #[serde(default)]
+    pub web_identity: Option<WebIdentity>,
     /// Further condition keys that hold for the whole session, such as `accounts.google.com:aud`.
     #[serde(default)]
     pub context: BTreeMap<String, Vec<String>>,
@@ -43,6 +51,8 @@ impl Session {
             source_identity: None,
             policies: Vec::new(),
             policy_arns: Vec::new(),
+            console: false,
+            web_identity: None,
             context: BTreeMap::new(),
         }
     }
@@ -50,5 +60,36 @@ impl Session {
     /// Whether session policies narrow what the session may do.
     pub fn is_narrowed(&self) -> bool {
         !self.policies.is_empty() || !self.policy_arns.is_empty()
+    }
+
+    /// `sessionContext` of the session's records.
+    pub fn recorded(&self, issuer: Option<SessionIssuer>) -> SessionContext {
+        let web = self.web_identity.as_ref();
+        SessionContext {
+            issuer,
+            web_identity: web.map(|web| WebIdFederationData { provider: web.provider.clone(), attributes: web.attributes() }),
+            source_identity: self.source_identity.clone(),
+            creation_date: event_time(self.issued),
+            mfa_authenticated: self.mfa.is_some(),
+        }
+    }
+}
+
+/// Who an OpenID Connect provider said the person or workload is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebIdentity {
+    /// ARN of the provider.
+    pub provider: String,
+    /// Issuer without `https://`, which condition keys begin with.
+    pub issuer: String,
+    pub subject: String,
+    pub audience: String,
+}
+
+impl WebIdentity {
+    /// The condition keys and recorded attributes: `<issuer>:aud`, `<issuer>:sub`.
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        let Self { issuer, subject, audience, .. } = self;
+        BTreeMap::from([(format!("{issuer}:aud"), audience.clone()), (format!("{issuer}:sub"), subject.clone())])
     }
 }

@@ -6,6 +6,7 @@ use crate::cloudtrail::LookupLimiter;
 use crate::credentials::User;
 use crate::last_used::LastUsed;
 use crate::service::{self, Service};
+use crate::signin::SignInThrottle;
 use async_trait::async_trait;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
@@ -114,6 +115,8 @@ impl Bench {
             kms,
             history,
             log_buckets: Arc::clone(&buckets) as Arc<_>,
+            sign_in_throttle: SignInThrottle::default(),
+            web_keys: Arc::new(crate::sts::NoWebKeys),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
             last_used: LastUsed::default(),

@@ -55,12 +55,13 @@ async fn start(auth_mode: AuthMode) -> Server {
         {"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::first/*"},
         {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::first","Condition":{"StringLike":{"s3:prefix":"open/*"}}}]}"#;
     let mut changes = Changes::new();
-    changes.put(&Account { id: ACCOUNT.into(), created: now }).put(&root).put(&reader).put(&user("reader", policy, now));
+    changes.put(&Account::begin(ACCOUNT, now)).put(&root).put(&reader).put(&user("reader", policy, now));
     intake.submit(Vec::new(), changes.encode()).await.expect("the log takes it");
     let context = S3Context {
         catalog,
         intake: intake.clone(),
         store: store.clone(),
+        seal: Arc::new(Seal::ephemeral()),
         kms: kms.clone(),
         bucket_keys: Arc::default(),
         account_id: ACCOUNT.into(),
@@ -219,6 +220,7 @@ fn binding(bucket: &str) -> TrailBinding {
         home_region: "us-east-1".into(),
         bucket: bucket.into(),
         key_prefix: None,
+        organization: None,
         kms_key: None,
     }
 }

@@ -183,8 +183,7 @@ impl LogBuckets for EmbeddedLogBuckets {
         self.read_acl(trail, &bucket).await?;
         // The key is asked for by itself, before any file is under it.
         let trail = &TrailBinding { kms_key: None, ..trail.clone() };
-        for kind in ["CloudTrail", "CloudTrail-Digest"] {
-            let probe = probe(trail, kind);
+        for probe in probes(trail) {
             self.write(trail, &bucket, probe).await?;
         }
         Ok(())
@@ -196,10 +195,18 @@ impl LogBuckets for EmbeddedLogBuckets {
     }
 }
 
-/// The empty object that tests whether a trail may write.
-pub(crate) fn probe(trail: &TrailBinding, kind: &str) -> LogObject {
+/// The empty objects that test whether a trail may write.
+pub(crate) fn probes(trail: &TrailBinding) -> Vec<LogObject> {
+    let organization = trail.organization.as_deref();
+    let folders = if organization.is_some() { vec![None, organization] } else { vec![None] };
+    let kinds = ["CloudTrail", "CloudTrail-Digest"];
+    let places = folders.into_iter().flat_map(|folder| kinds.map(|kind| (folder, kind)));
+    places.map(|(folder, kind)| probe(trail, folder, kind)).collect()
+}
+
+fn probe(trail: &TrailBinding, organization: Option<&str>, kind: &str) -> LogObject {
     LogObject {
-        key: probe_key(trail.key_prefix.as_deref(), None, &trail.account, kind),
+        key: probe_key(trail.key_prefix.as_deref(), organization, &trail.account, kind),
         body: Bytes::new(),
         content_type: "application/x-directory",
         content_encoding: None,

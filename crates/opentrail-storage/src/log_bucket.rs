@@ -13,6 +13,8 @@ pub struct TrailBinding {
     pub bucket: String,
     /// `S3KeyPrefix` without slashes at its ends.
     pub key_prefix: Option<String>,
+    /// `o-…` for an organization trail, whose files lie below it.
+    pub organization: Option<String>,
     /// ARN of the KMS key that files are encrypted under.
     pub kms_key: Option<String>,
 }
@@ -26,6 +28,7 @@ impl TrailBinding {
             home_region: trail.home_region.clone(),
             bucket: trail.bucket.clone(),
             key_prefix: trail.key_prefix.clone(),
+            organization: trail.organization_id().map(Into::into),
             kms_key: trail.kms_key_id.clone(),
         }
     }
@@ -67,7 +70,8 @@ impl BucketFault {
 #[async_trait]
 pub trait LogBuckets: Send + Sync + 'static {
     /// Whether CloudTrail may use the bucket for this trail: it exists, and its policy lets
-    /// `cloudtrail.amazonaws.com` read its ACL and write below `AWSLogs/<account>/`. Writes the empty probe objects.
+    /// `cloudtrail.amazonaws.com` read its ACL and write below `AWSLogs/<account>/`, and below `AWSLogs/<organization>/`
+    /// for an organization trail. Writes the empty probe objects.
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault>;
 
     /// Whether files can be encrypted under a key of this server's KMS.

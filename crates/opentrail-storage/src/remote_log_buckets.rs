@@ -1,6 +1,6 @@
 //! Trails' buckets in any S3-compatible store.
 
-use crate::embedded_log_buckets::probe;
+use crate::embedded_log_buckets::probes;
 use crate::log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};
 use crate::service_record::DELIVERY_ACL;
 use async_trait::async_trait;
@@ -95,8 +95,8 @@ impl LogBuckets for RemoteLogBuckets {
     }
 
     async fn check(&self, trail: &TrailBinding) -> Result<(), BucketFault> {
-        for kind in ["CloudTrail", "CloudTrail-Digest"] {
-            self.write(trail, probe(trail, kind)).await?;
+        for probe in probes(trail) {
+            self.write(trail, probe).await?;
         }
         Ok(())
     }

@@ -257,6 +257,7 @@ fn trail(bucket: &str, prefix: Option<&str>) -> TrailBinding {
         home_region: "eu-west-1".into(),
         bucket: bucket.into(),
         key_prefix: prefix.map(Into::into),
+        organization: None,
         kms_key: None,
     }
 }

@@ -22,6 +22,8 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 pub struct Caller {
     pub access_key: String,
     pub secret: String,
+    /// With temporary credentials.
+    pub session_token: Option<String>,
     pub region: String,
     pub user_agent: String,
 }
@@ -95,8 +97,7 @@ impl Client {
         mut headers: HeaderMap,
         body: &[u8],
     ) -> anyhow::Result<HeaderMap> {
-        headers.insert(header::HOST, HeaderValue::try_from(&self.authority)?);
-        headers.insert(header::USER_AGENT, HeaderValue::try_from(&caller.user_agent)?);
+        self.introduce(caller, &mut headers)?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         opentrail_wire::sign(
             method,
@@ -127,8 +128,7 @@ impl Client {
         body: Body,
     ) -> anyhow::Result<Answer> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, HeaderValue::try_from(&self.authority)?);
-        headers.insert(header::USER_AGENT, HeaderValue::try_from(&caller.user_agent)?);
+        self.introduce(caller, &mut headers)?;
         headers.insert(header::CONTENT_LENGTH, length.into());
         headers.insert("x-amz-content-sha256", HeaderValue::try_from(hash)?);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -136,6 +136,16 @@ impl Client {
         let (key, secret, region) = (&caller.access_key, &caller.secret, &caller.region);
         opentrail_wire::sign_stated("POST", path, query, &mut headers, key, secret, region, service, now)?;
         self.exchange("POST", target, headers, body).await
+    }
+
+    /// Sets the headers that say who calls whom.
+    fn introduce(&self, caller: &Caller, headers: &mut HeaderMap) -> anyhow::Result<()> {
+        headers.insert(header::HOST, HeaderValue::try_from(&self.authority)?);
+        headers.insert(header::USER_AGENT, HeaderValue::try_from(&caller.user_agent)?);
+        if let Some(token) = &caller.session_token {
+            headers.insert("x-amz-security-token", HeaderValue::try_from(token)?);
+        }
+        Ok(())
     }
 
     /// Calls one of OpenTrail's own operations whose answer is streamed.
@@ -351,12 +361,10 @@ pub fn caller_from_environment() -> anyhow::Result<Caller> {
     let settings = opentrail_aws_environment::AwsSettings::from_environment("")?;
     let credentials =
         settings.credentials.context("no AWS credentials: set AWS_SHARED_CREDENTIALS_FILE to DATA_DIR/credentials")?;
-    if credentials.session_token.is_some() {
-        bail!("temporary credentials are not supported by this command yet");
-    }
     Ok(Caller {
         access_key: credentials.access_key_id,
         secret: credentials.secret_access_key,
+        session_token: credentials.session_token,
         region: settings.region.unwrap_or_else(|| "us-east-1".into()),
         user_agent: format!("opentrail/{}", env!("CARGO_PKG_VERSION")),
     })

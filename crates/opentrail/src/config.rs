@@ -7,6 +7,7 @@ pub use protection::{Passphrase, SealConfig, SealKms, TlsConfig};
 use anyhow::{Context, bail};
 use opentrail_messaging::topics::WebhookNetworks;
 use opentrail_model::{arn, regions};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct Config {
     pub lifecycle_interval: Duration,
     pub lifecycle_day: Duration,
     pub remote_s3: Option<RemoteS3>,
+    /// Where the keys of OpenID Connect issuers are, if not where the issuers say.
+    pub oidc_jwks: BTreeMap<String, String>,
     pub public_url: Option<String>,
     pub sns_webhooks: WebhookNetworks,
     pub seal: SealConfig,
@@ -67,6 +70,7 @@ impl Default for Config {
             lifecycle_interval: Duration::from_secs(3600),
             lifecycle_day: Duration::from_secs(86_400),
             remote_s3: None,
+            oidc_jwks: BTreeMap::new(),
             public_url: None,
             sns_webhooks: WebhookNetworks::default(),
             seal: SealConfig::default(),
@@ -208,6 +212,12 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "oidc.jwks",
+        default: "none",
+        meaning: "keys of OpenID Connect issuers, `ISSUER=FILE` or `ISSUER=URL`, as a list; others are asked where their keys are",
+        set: set_oidc_jwks,
+    },
+    Setting {
         key: "public_url",
         default: "the listen address",
         meaning: "URL by which others reach this server; links and the certificate's address in notifications begin with it",
@@ -308,6 +318,17 @@ fn set_lookup_rate(config: &mut Config, value: &str) -> anyhow::Result<()> {
     }
     config.lookup_rate = (rate > 0.0).then_some(rate);
     config.lookup_rate_given = true;
+    Ok(())
+}
+
+fn set_oidc_jwks(config: &mut Config, value: &str) -> anyhow::Result<()> {
+    for entry in value.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (issuer, source) = entry.split_once('=').context("expected ISSUER=FILE or ISSUER=URL")?;
+        if !issuer.starts_with("https://") || source.is_empty() {
+            bail!("expected an issuer that begins with https://, and a file or URL");
+        }
+        config.oidc_jwks.insert(issuer.to_owned(), source.to_owned());
+    }
     Ok(())
 }
 

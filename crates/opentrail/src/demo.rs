@@ -76,6 +76,7 @@ async fn show(config: &Config, running: &Running, once: bool) -> anyhow::Result<
     let root = Caller {
         access_key: running.root_key.id.clone(),
         secret: running.root_key.secret.clone(),
+        session_token: None,
         region: REGIONS[0].into(),
         user_agent: "opentrail-demo".into(),
     };
@@ -181,6 +182,7 @@ async fn make_user(client: &mut Client, root: &Caller, name: &str, policy: &Valu
     Ok(Caller {
         access_key: between(&key, "<AccessKeyId>", "</AccessKeyId>").context("no access key id")?,
         secret: between(&key, "<SecretAccessKey>", "</SecretAccessKey>").context("no secret")?,
+        session_token: None,
         region: root.region.clone(),
         user_agent: agent.into(),
     })

@@ -57,13 +57,13 @@ fn section(out: &mut String, name: &str, implemented: &[&str], missing: &[&str])
 const NOT_YET: &str = "
 ## Settings of implemented operations that are refused
 
-Never accepted and ignored: a trail's log group and organization flag answer the error AWS gives when the
+Never accepted and ignored: a trail's log group answers the error AWS gives when the
 resource does not exist; Insights selectors answer `UnsupportedOperationException`; encryption with keys of one's own (SSE-C), dual-layer encryption, access logs,
 website redirects and public ACLs of S3 answer `NotImplemented` or their own error.
 
 ## Not there yet
 
-The commands `sql`, `import`, `gateway`, `account` and `user`; `search` against a server (over files it works); the console; Lake.
+The commands `sql`, `gateway` and `user`; `search` against a server (over files it works); the console; Lake.
 ";
 
 fn configuration() -> String {

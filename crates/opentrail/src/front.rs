@@ -7,6 +7,7 @@
 use crate::metrics;
 use crate::pieces::Pieces;
 use crate::server::Server;
+use crate::sign_in;
 use crate::tls::TlsFacts;
 use crate::upload;
 use bytes::Bytes;
@@ -38,6 +39,9 @@ pub type Answer = Response<s3s::Body>;
 pub async fn answer(server: Arc<Server>, peer: SocketAddr, tls: Option<TlsFacts>, request: Request<Incoming>) -> Answer {
     if request.uri().path() == upload::PATH {
         return upload::answer(server, peer, tls, request).await;
+    }
+    if request.uri().path() == sign_in::PATH {
+        return sign_in::answer(server, peer, request).await;
     }
     if let Some(own) = metrics::answer(&server, &request) {
         return own;
@@ -158,19 +162,31 @@ async fn api(
         body: SignedBody::Whole(body),
     };
     let meant = if service.is_unknown() { call.signed_for.as_deref().unwrap_or(service.name) } else { service.name };
-    let proved = authenticate(app, protocol, meant, &signed, call.now);
-    let failure = match proved {
-        Ok(caller) => {
-            call.account = caller.account().unwrap_or(&app.settings.account_id).to_owned();
-            call.caller = caller;
-            wrong_region(server, service, &detected).map(|region| bad_scope(protocol, region)).or(malformed)
-        }
-        Err((error, caller)) => {
-            call.caller = caller;
-            // A resource's policy may let everybody in.
-            let open = call.caller == Caller::Anonymous && open_to_all(app, service, &operation, &call, &input);
-            if open { malformed } else { Some(error) }
-        }
+    let failure = match service.find(&operation).and_then(|operation| operation.identify) {
+        Some(identify) => match identify(Arc::clone(app), call.clone(), input.clone()).await {
+            Ok(identified) => {
+                call = identified;
+                malformed
+            }
+            Err(refused) => {
+                let (found, error) = *refused;
+                call = found;
+                Some(error)
+            }
+        },
+        None => match authenticate(app, protocol, meant, &signed, call.now) {
+            Ok(caller) => {
+                call.account = caller.account().unwrap_or(&app.settings.account_id).to_owned();
+                call.caller = caller;
+                wrong_region(server, service, &detected).map(|region| bad_scope(protocol, region)).or(malformed)
+            }
+            Err((error, caller)) => {
+                call.caller = caller;
+                // A resource's policy may let everybody in.
+                let open = call.caller == Caller::Anonymous && open_to_all(app, service, &operation, &call, &input);
+                if open { malformed } else { Some(error) }
+            }
+        },
     };
     if let Some(error) = failure {
         let recorded = refuse(app, service, &operation, &call, error.clone()).await;

@@ -2,6 +2,7 @@
 //!
 //! configure ▸ open ▸ bind ▸ start ▸ wait ▸ keep every promise ▸ stop
 
+mod account_command;
 mod bench;
 mod client;
 mod client_tls;
@@ -18,9 +19,11 @@ mod root_key;
 mod seal_command;
 mod search_command;
 mod server;
+mod sign_in;
 mod tls;
 mod upload;
 mod verify_command;
+mod web_keys;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -51,6 +54,11 @@ enum Command {
     Search(search_command::SearchArgs),
     Process(process_command::ProcessArgs),
     Import(import_command::ImportArgs),
+    /// Accounts of a running server.
+    Account {
+        #[command(subcommand)]
+        command: account_command::AccountCommand,
+    },
     /// Public keys of digest signatures.
     Keys {
         #[command(subcommand)]
@@ -139,6 +147,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
         Command::Seal { command } => seal_command::run(command).await.map(|()| 0),
+        Command::Account { command } => account_command::run(command).await.map(|()| 0),
         Command::Bench(args) => bench::run(args).await,
         Command::Docs { page } => {
             docs_command::run(&page);

@@ -90,6 +90,7 @@ impl KmsWrapper {
         let caller = Caller {
             access_key: kms.access_key_id.clone(),
             secret: kms.secret_access_key.to_string(),
+            session_token: None,
             region: kms.region.clone().unwrap_or_else(|| "us-east-1".into()),
             user_agent: format!("opentrail/{}", env!("CARGO_PKG_VERSION")),
         };

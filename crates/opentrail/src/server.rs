@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
+use crate::web_keys::ProviderKeys;
 use crate::{front, root_key};
 use anyhow::{Context, bail};
 use hyper::service::service_fn;
@@ -19,6 +20,7 @@ use opentrail_messaging::{Queues, Topics};
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
+use opentrail_services::signin::SignInThrottle;
 use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
@@ -150,6 +152,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         store,
         log_buckets: Arc::clone(&log_buckets),
         signing_keys: keys.clone(),
+        sign_in_throttle: SignInThrottle::default(),
+        web_keys: Arc::new(ProviderKeys::new(config.oidc_jwks.clone())?),
         queues: queues.clone(),
         topics: topics.clone(),
         derived_keys: SigningKeyCache::new(),

@@ -14,11 +14,9 @@ use std::sync::Arc;
 /// # Errors
 /// The faults of [`tags::tagged_trail`] and [`tags::add`]; `InvalidHomeRegionException` away from home.
 pub async fn add_tags(app: &Arc<App>, call: &Call, input: TagsRequest) -> Result<Reply, ApiError> {
-    let lock = trails::lock(app, call).await;
-    let stored = tags::tagged_trail(app, call, input.resource_id.as_deref().unwrap_or_default())?;
-    if stored.home_region != call.region {
-        return Err(trails::wrong_region(&stored));
-    }
+    let given = input.resource_id.as_deref().unwrap_or_default();
+    let lock = trails::lock(app, call, given).await;
+    let stored = trails::checked_changeable(app, call, tags::tagged_trail(app, call, given)?)?;
     let mut trail = Trail::clone(&stored);
     tags::add(&mut trail.tags, &input.tags_list.unwrap_or_default())?;
     let mut changes = Changes::new();

@@ -1,5 +1,6 @@
 //! CreateTrail: a new trail, not logging yet.
 
+use super::organization;
 use super::settings::{self, GivenSettings};
 use super::tags::{self, Tag};
 use super::trails;
@@ -33,6 +34,7 @@ pub struct CreateTrailRequest {
 /// `MaximumNumberOfTrailsExceededException`, the bucket's faults,
 /// `InsufficientSnsTopicPolicyException`, what cannot be honoured yet, the faults of
 /// the key.
+/// Those of [`organization::extend`] come before the bucket's.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
     if let Some(problem) = trail_name_problem(&name) {
@@ -44,14 +46,21 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
     settings::check_topic_name(&trail)?;
+    let whole = input.settings.is_organization_trail == Some(true);
+    if whole {
+        organization::extend(app, call, &mut trail)?;
+    }
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
     input.settings.check_topic(app, &trail)?;
     input.settings.refuse_unsupported()?;
     trail.kms_key_id = settings::check_key(app, call, &trail).await?;
-    input.settings.refuse_organization()?;
 
-    let lock = trails::lock(app, call).await;
+    let lock = trails::lock(app, call, &trail.arn()).await;
+    if whole {
+        // Who belongs to the organization may have changed while the bucket was being asked.
+        organization::extend(app, call, &mut trail)?;
+    }
     check_room(app, call, &trail)?;
     let mut changes = Changes::new();
     changes.put(&trail).put(&DeliveryState::begin(&trail, app.intake.log().end()));
@@ -61,7 +70,7 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
 
 /// Refuses a name that is taken and a trail too many.
 fn check_room(app: &App, call: &Call, trail: &Trail) -> Result<(), ApiError> {
-    let existing = trails::all(app, call)?;
+    let existing = trails::all(app, &trail.account)?;
     if existing.iter().any(|other| other.arn() == trail.arn()) {
         let message = format!("Trail {} already exists for customer: {}", trail.name, call.account);
         return Err(ApiError::new("TrailAlreadyExistsException", message));
@@ -94,5 +103,6 @@ fn unset(app: &App, call: &Call, name: String) -> Trail {
         started: None,
         stopped: None,
         created: call.now,
+        scope: None,
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// # Errors
 /// The faults of [`trails::changeable`].
 pub async fn delete_trail(app: &Arc<App>, call: &Call, input: NamedTrail) -> Result<Reply, ApiError> {
-    let lock = trails::lock(app, call).await;
+    let lock = trails::lock(app, call, input.given()).await;
     let trail = trails::changeable(app, call, input.given(), Unknown::AsArn)?;
     let mut changes = Changes::new();
     changes.delete::<Trail>(&trail.key());

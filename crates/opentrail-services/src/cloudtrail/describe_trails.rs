@@ -32,6 +32,6 @@ pub async fn describe_trails(app: &Arc<App>, call: &Call, input: DescribeTrailsR
             && (with_shadows || trail.home_region == call.region)
             && (wanted.is_empty() || wanted.contains(&trail.arn()))
     };
-    let list: Vec<Value> = trails::all(app, call)?.iter().filter(is_wanted).map(trails::description).collect();
+    let list: Vec<Value> = trails::all(app, &call.account)?.iter().filter(is_wanted).map(trails::description).collect();
     Ok(Reply::output(json!({"trailList": list})))
 }

@@ -22,6 +22,7 @@ pub struct ListTrailsRequest {
 pub async fn list_trails(app: &Arc<App>, call: &Call, input: ListTrailsRequest) -> Result<Reply, ApiError> {
     super::refuse_token(input.next_token.as_deref())?;
     let brief = |trail: &Trail| json!({"TrailARN": trail.arn(), "Name": trail.name, "HomeRegion": trail.home_region});
-    let list: Vec<Value> = trails::all(app, call)?.iter().filter(|trail| trail.covers_region(&call.region)).map(brief).collect();
+    let list: Vec<Value> =
+        trails::all(app, &call.account)?.iter().filter(|trail| trail.covers_region(&call.region)).map(brief).collect();
     Ok(Reply::output(json!({"Trails": list})))
 }

@@ -9,6 +9,7 @@
 //!
 //! Source: AWS CloudTrail API Reference. Texts of errors are AWS's where they are known.
 
+mod organization;
 mod trails;
 
 mod create_trail;
@@ -82,6 +83,8 @@ const OPERATIONS: &[Operation] = &[
     write("AddTags", by_resource_id, handler!(add_tags::add_tags)),
     write("RemoveTags", by_resource_id, handler!(remove_tags::remove_tags)),
     read("ListTags", by_first_resource_id, handler!(list_tags::list_tags)),
+    write("RegisterOrganizationDelegatedAdmin", anything, handler!(organization::register)),
+    write("DeregisterOrganizationDelegatedAdmin", anything, handler!(organization::deregister)),
     Operation {
         parameters: list_public_keys::parameters,
         ..read("ListPublicKeys", anything, handler!(list_public_keys::list_public_keys))
@@ -98,7 +101,6 @@ const MISSING: &[&str] = &[
     "DeleteDashboard",
     "DeleteEventDataStore",
     "DeleteResourcePolicy",
-    "DeregisterOrganizationDelegatedAdmin",
     "DescribeQuery",
     "DisableFederation",
     "EnableFederation",
@@ -120,7 +122,6 @@ const MISSING: &[&str] = &[
     "ListQueries",
     "PutEventConfiguration",
     "PutResourcePolicy",
-    "RegisterOrganizationDelegatedAdmin",
     "RestoreEventDataStore",
     "SearchSampleQueries",
     "StartDashboardRefresh",

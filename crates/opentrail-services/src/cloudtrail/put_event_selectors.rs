@@ -27,7 +27,7 @@ pub struct PutEventSelectorsRequest {
 /// # Errors
 /// The faults of [`trails::changeable`], `InvalidEventSelectorsException`.
 pub async fn put_event_selectors(app: &Arc<App>, call: &Call, input: PutEventSelectorsRequest) -> Result<Reply, ApiError> {
-    let lock = trails::lock(app, call).await;
+    let lock = trails::lock(app, call, input.trail_name.as_deref().unwrap_or_default()).await;
     let stored = trails::changeable(app, call, input.trail_name.as_deref().unwrap_or_default(), Unknown::AsGiven)?;
     let selectors = selectors::given(input.event_selectors, input.advanced_event_selectors)?;
     let trail = Trail { selectors, ..Trail::clone(&stored) };

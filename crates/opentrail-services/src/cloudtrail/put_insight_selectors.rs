@@ -34,7 +34,7 @@ pub struct PutInsightSelectorsRequest {
 pub async fn put_insight_selectors(app: &Arc<App>, call: &Call, input: PutInsightSelectorsRequest) -> Result<Reply, ApiError> {
     let store = input.event_data_store.as_deref().or(input.insights_destination.as_deref());
     let given = insights::trail_name(input.trail_name.as_deref(), store)?;
-    let lock = trails::lock(app, call).await;
+    let lock = trails::lock(app, call, given).await;
     let stored = trails::changeable(app, call, given, Unknown::AsGiven)?;
     let Some(selectors) = input.insight_selectors else {
         return Err(ApiError::new("InvalidParameterException", "Specify InsightSelectors."));

@@ -2,6 +2,7 @@
 //!
 //! A setting that OpenTrail cannot honour yet is refused, never stored and ignored. `""` takes a setting away.
 
+use super::trails;
 use crate::announcing::TopicAnnouncer;
 use crate::app::App;
 use crate::call::Call;
@@ -33,7 +34,7 @@ pub struct GivenSettings {
     cloud_watch_logs_log_group_arn: Option<String>,
     cloud_watch_logs_role_arn: Option<String>,
     kms_key_id: Option<String>,
-    is_organization_trail: Option<bool>,
+    pub(super) is_organization_trail: Option<bool>,
     recursive_logging: Option<bool>,
 }
 
@@ -74,14 +75,6 @@ impl GivenSettings {
     /// Refuses settings that nothing here can honour yet, in the words AWS has for a thing that does not exist.
     pub(super) fn refuse_unsupported(&self) -> Result<(), ApiError> {
         self.refuse_log_group()
-    }
-
-    /// Refuses organization trails, which are not here yet. Comes after the checks of the key.
-    pub(super) fn refuse_organization(&self) -> Result<(), ApiError> {
-        if self.is_organization_trail == Some(true) {
-            return Err(ApiError::new("OrganizationsNotInUseException", "Your account is not a member of an organization."));
-        }
-        Ok(())
     }
 
     /// Asks a topic that is given whether CloudTrail may publish.
@@ -188,7 +181,7 @@ pub(super) async fn check_bucket(app: &App, trail: &Trail) -> Result<(), ApiErro
 }
 
 /// Refuses a trail more than a region may have, in any region that `candidate` reaches. `others` may contain the
-/// candidate's own earlier self.
+/// candidate's own earlier self. An organization trail counts in each member too.
 pub(super) fn check_quota(app: &App, call: &Call, candidate: &Trail, others: &[Trail]) -> Result<(), ApiError> {
     let others: Vec<&Trail> = others.iter().filter(|other| other.arn() != candidate.arn()).collect();
     let mut regions = BTreeSet::from([call.region.as_str()]);
@@ -196,12 +189,22 @@ pub(super) fn check_quota(app: &App, call: &Call, candidate: &Trail, others: &[T
         regions.extend(app.settings.regions.iter().map(String::as_str));
         regions.extend(others.iter().map(|other| other.home_region.as_str()));
     }
-    let full = |region: &&str| others.iter().filter(|other| other.covers_region(region)).count() >= MAX_TRAILS_PER_REGION;
     // The caller's own region is named first if it is among the full ones.
-    match std::iter::once(call.region.as_str()).chain(regions).find(full) {
+    check_room(&candidate.account, &others, std::iter::once(call.region.as_str()).chain(regions.iter().copied()))?;
+    for member in candidate.accounts().filter(|member| *member != candidate.account) {
+        let theirs = trails::all(app, member)?;
+        let theirs: Vec<&Trail> = theirs.iter().filter(|other| other.arn() != candidate.arn()).collect();
+        check_room(member, &theirs, regions.iter().copied())?;
+    }
+    Ok(())
+}
+
+fn check_room<'r>(account: &str, others: &[&Trail], mut regions: impl Iterator<Item = &'r str>) -> Result<(), ApiError> {
+    let full = |region: &&str| others.iter().filter(|other| other.covers_region(region)).count() >= MAX_TRAILS_PER_REGION;
+    match regions.find(full) {
         Some(region) => Err(ApiError::new(
             "MaximumNumberOfTrailsExceededException",
-            format!("User: {} already has {MAX_TRAILS_PER_REGION} trails in {region}.", call.account),
+            format!("User: {account} already has {MAX_TRAILS_PER_REGION} trails in {region}."),
         )),
         None => Ok(()),
     }

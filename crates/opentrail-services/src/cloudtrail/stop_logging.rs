@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// # Errors
 /// The faults of [`trails::changeable`].
 pub async fn stop_logging(app: &Arc<App>, call: &Call, input: NamedTrail) -> Result<Reply, ApiError> {
-    let lock = trails::lock(app, call).await;
+    let lock = trails::lock(app, call, input.given()).await;
     let stored = trails::changeable(app, call, input.given(), Unknown::AsArn)?;
     let mut changes = Changes::new();
     if stored.logging {

@@ -1,7 +1,9 @@
 //! Finding trails: by name or ARN, at home or from another region. And what all trail operations have in common.
 
+use super::organization;
 use crate::app::{App, catalog_failure};
 use crate::call::Call;
+use crate::organizations;
 use crate::service::Reply;
 use opentrail_catalog::{Changes, NamedLock};
 use opentrail_model::arn::{TrailArn, trail_arn};
@@ -35,14 +37,23 @@ pub(super) enum Unknown {
     AsArn,
 }
 
-/// Held while a decision about an account's trails is made and until it is recorded.
-pub(super) async fn lock(app: &App, call: &Call) -> NamedLock {
-    app.catalog.lock(&format!("trails {}", call.account)).await
+/// Held while a decision about the trails of the account that owns the given one is made and until it is recorded.
+pub(super) async fn lock(app: &App, call: &Call, given: &str) -> NamedLock {
+    organizations::lock(app, account_of(call, given)).await
 }
 
-/// All trails of the caller's account, wherever they live, in the order of region and name.
-pub(super) fn all(app: &App, call: &Call) -> Result<Arc<Vec<Trail>>, ApiError> {
-    app.catalog.all::<Trail>(&format!("{}/", call.account)).map_err(|error| catalog_failure(&error))
+/// All trails that an account sees, wherever they live, in the order of region and name: its own, then the shadows of its
+/// organization's.
+pub(super) fn all(app: &App, account: &str) -> Result<Arc<Vec<Trail>>, ApiError> {
+    let own = app.catalog.all::<Trail>(&format!("{account}/")).map_err(|error| catalog_failure(&error))?;
+    let shadows = match organizations::organization_of(app, account)? {
+        Some(organization) if organization.management != account => organizations::trails_of(app, &organization)?,
+        _ => Vec::new(),
+    };
+    if shadows.is_empty() {
+        return Ok(own);
+    }
+    Ok(Arc::new(own.iter().cloned().chain(shadows).collect()))
 }
 
 /// The ARN that a name or ARN stands for in the region of the call.
@@ -79,11 +90,26 @@ pub(super) fn visible(app: &App, call: &Call, given: &str, unknown: Unknown) -> 
 /// # Errors
 /// As [`visible`], and `InvalidHomeRegionException`.
 pub(super) fn changeable(app: &App, call: &Call, given: &str, unknown: Unknown) -> Result<Arc<Trail>, ApiError> {
-    let trail = find(app, call, given, unknown)?;
+    checked_changeable(app, call, find(app, call, given, unknown)?)
+}
+
+/// The trail, if the caller's account may change it and this is its home region.
+///
+/// # Errors
+/// `NotOrganizationMasterAccountException`, `InvalidHomeRegionException`.
+pub(super) fn checked_changeable(app: &App, call: &Call, trail: Arc<Trail>) -> Result<Arc<Trail>, ApiError> {
+    if trail.account != call.account {
+        organization::check_may_manage(app, call)?;
+    }
     if trail.home_region == call.region { Ok(trail) } else { Err(wrong_region(&trail)) }
 }
 
-pub(super) fn wrong_region(trail: &Trail) -> ApiError {
+/// The account whose trail a name or ARN stands for: the caller's, or the management account of its organization.
+fn account_of<'a>(call: &'a Call, given: &'a str) -> &'a str {
+    TrailArn::parse(given).map_or(&call.account, |arn| arn.account)
+}
+
+fn wrong_region(trail: &Trail) -> ApiError {
     let (arn, home) = (trail.arn(), &trail.home_region);
     ApiError::new("InvalidHomeRegionException", format!("Trail {arn} can only be changed from its home Region {home}."))
 }
@@ -93,13 +119,16 @@ fn find(app: &App, call: &Call, given: &str, unknown: Unknown) -> Result<Arc<Tra
     by_arn(app, call, &arn_of(call, given))?.ok_or_else(|| not_found(call, given, unknown))
 }
 
-/// The caller's trail with exactly this ARN, wherever it lives.
+/// The trail with exactly this ARN, wherever it lives, if it is the caller's or its organization's.
 pub(super) fn by_arn(app: &App, call: &Call, arn: &str) -> Result<Option<Arc<Trail>>, ApiError> {
-    let Some(TrailArn { home_region, name, .. }) = TrailArn::parse(arn) else { return Ok(None) };
-    let key = format!("{}/{home_region}/{name}", call.account);
+    let Some(TrailArn { home_region, name, account }) = TrailArn::parse(arn) else { return Ok(None) };
+    let key = format!("{account}/{home_region}/{name}");
     let trail = app.catalog.get::<Trail>(&key).map_err(|error| catalog_failure(&error))?;
-    // The comparison also tells apart other partitions and other accounts.
-    Ok(trail.filter(|trail| trail.arn() == arn))
+    // The comparison also tells apart other partitions.
+    let seen = |trail: &Arc<Trail>| {
+        trail.arn() == arn && (account == call.account || (trail.organization && trail.covers_account(&call.account)))
+    };
+    Ok(trail.filter(seen))
 }
 
 fn not_found(call: &Call, given: &str, unknown: Unknown) -> ApiError {

@@ -1,5 +1,6 @@
 //! UpdateTrail: absent members keep, empty ones clear.
 
+use super::organization;
 use super::settings::{self, GivenSettings};
 use super::trails::{self, Unknown};
 use crate::app::App;
@@ -30,9 +31,8 @@ pub async fn update_trail(app: &Arc<App>, call: &Call, input: UpdateTrailRequest
     input.settings.check_topic(app, &asked)?;
     input.settings.refuse_unsupported()?;
     let key = settings::check_key(app, call, &asked).await?;
-    input.settings.refuse_organization()?;
 
-    let lock = trails::lock(app, call).await;
+    let lock = trails::lock(app, call, given).await;
     let mut trail = updated(app, call, given, &input.settings)?;
     if TrailBinding::of(&trail) != TrailBinding::of(&asked) {
         let message = "The trail is being changed by another request. Wait a few minutes and try again.";
@@ -50,11 +50,12 @@ fn updated(app: &App, call: &Call, given: &str, settings: &GivenSettings) -> Res
     let stored = trails::changeable(app, call, given, Unknown::AsGiven)?;
     let mut trail = Trail::clone(&stored);
     settings.apply(&mut trail);
+    organization::convert(app, call, settings.is_organization_trail, &mut trail)?;
     settings::check_combination(&trail)?;
     settings::check_destination_names(&trail)?;
     settings::check_topic_name(&trail)?;
-    if trail.multi_region && !stored.multi_region {
-        settings::check_quota(app, call, &trail, &trails::all(app, call)?)?;
+    if (trail.multi_region && !stored.multi_region) || (trail.organization && !stored.organization) {
+        settings::check_quota(app, call, &trail, &trails::all(app, &trail.account)?)?;
     }
     Ok(trail)
 }

@@ -135,12 +135,12 @@ pub async fn put_audit_events_raw(
         parameters: json!({"channelArn": channel_arn}),
         result: result.as_ref().map(|(_, _, reply)| reply),
     };
-    let own = recording::event(app, call, &outcome);
+    let own = recording::events(app, call, &outcome);
     let (answer, events) = match result {
         Ok((answer, events, _)) => (Ok(answer), events),
         Err(error) => (Err(error), Vec::new()),
     };
-    let events = std::iter::once(own).chain(events).collect();
+    let events = own.into_iter().chain(events).collect();
     app.intake.submit(events, bytes::Bytes::new()).await.map_err(|failure| log_failure(&failure))?;
     answer
 }

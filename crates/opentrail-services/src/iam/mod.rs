@@ -13,7 +13,7 @@
 //! Source: AWS IAM API Reference. IAM is global: one set of users per account, recorded in us-east-1.
 
 mod input;
-mod validation;
+pub(crate) mod validation;
 
 mod aws_managed;
 mod group;
@@ -49,6 +49,11 @@ mod list_roles;
 mod roles;
 mod update_role;
 
+mod login_profiles;
+mod mfa_devices;
+mod password_policy;
+mod qr_code;
+
 mod groups;
 mod update_user;
 
@@ -77,7 +82,7 @@ mod tests;
 pub use group::Group;
 pub use managed_policy::{ManagedPolicy, PolicyVersion, document_in_effect};
 pub use oidc_provider::OidcProvider;
-pub use role::Role;
+pub use role::{DEFAULT_SESSION_SECONDS, Role};
 pub use service_linked_roles::of_service as service_linked_role;
 
 use crate::service::Service;

@@ -12,8 +12,8 @@ use super::{
     access_key_last_used, account_aliases, account_summary, attached_policies, authorization_details, boundaries, conditions,
     create_access_key, create_policy, create_role, create_user, credential_report, delete_access_key, delete_role, delete_user,
     empty_lists, get_policy, get_role, get_user, groups, inline_policies, instance_profiles, list_access_keys,
-    list_entities_for_policy, list_roles, list_users, oidc_provider, policy_versions, service_linked_roles, simulate, tags,
-    update_access_key, update_role, update_user,
+    list_entities_for_policy, list_roles, list_users, login_profiles, mfa_devices, oidc_provider, password_policy,
+    policy_versions, service_linked_roles, simulate, tags, update_access_key, update_role, update_user,
 };
 use crate::credentials::User;
 use crate::handler;
@@ -147,6 +147,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
     of_caller("ListSigningCertificates", handler!(empty_lists::signing_certificates)),
     of_caller("ListSSHPublicKeys", handler!(empty_lists::ssh_public_keys)),
     of_caller("ListServiceSpecificCredentials", handler!(empty_lists::service_specific_credentials)),
+    // Signing in
+    on_password("CreateLoginProfile", handler!(login_profiles::create)),
+    Operation { read_only: true, ..on_password("GetLoginProfile", handler!(login_profiles::get)) },
+    on_password("UpdateLoginProfile", handler!(login_profiles::update)),
+    on_password("DeleteLoginProfile", handler!(login_profiles::delete)),
+    // Its handler asks: the password policy of the account may allow it too.
+    Operation { authorised: false, ..on_password("ChangePassword", handler!(login_profiles::change_password)) },
+    on_account("UpdateAccountPasswordPolicy", handler!(password_policy::update)),
+    Operation { read_only: true, ..on_account("GetAccountPasswordPolicy", handler!(password_policy::get)) },
+    on_account("DeleteAccountPasswordPolicy", handler!(password_policy::delete)),
+    on_device("CreateVirtualMFADevice", mfa_devices::device_arn, handler!(mfa_devices::create)),
+    on_device("DeleteVirtualMFADevice", mfa_devices::device_arn, handler!(mfa_devices::delete)),
+    on_device("EnableMFADevice", users::subject_arn, handler!(mfa_devices::enable)),
+    on_device("ResyncMFADevice", users::subject_arn, handler!(mfa_devices::resync)),
+    on_device("DeactivateMFADevice", users::subject_arn, handler!(mfa_devices::deactivate)),
+    read("ListMFADevices", users::subject_arn, conditions::of::<User>, handler!(mfa_devices::list)),
+    read("ListVirtualMFADevices", mfa_devices::device_arn, conditions::requested, handler!(mfa_devices::list_virtual)),
 ];
 
 /// What is read of a user that is named, or of the caller.
@@ -161,6 +178,18 @@ const fn account_wide(name: &'static str, handler: Handler) -> Operation {
 
 const fn on_provider(name: &'static str, handler: Handler) -> Operation {
     write(name, oidc_provider::resource, conditions::requested, handler)
+}
+
+const fn on_password(name: &'static str, handler: Handler) -> Operation {
+    Operation { parameters: login_profiles::parameters, ..write(name, users::subject_arn, conditions::of::<User>, handler) }
+}
+
+const fn on_account(name: &'static str, handler: Handler) -> Operation {
+    Operation { parameters: password_policy::parameters, ..Operation::new(name, handler) }
+}
+
+const fn on_device(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
+    Operation { parameters: mfa_devices::parameters, ..write(name, resource, conditions::requested, handler) }
 }
 
 const fn write(name: &'static str, resource: ResourceOf, conditions: ConditionsOf, handler: Handler) -> Operation {

@@ -1,8 +1,9 @@
-//! UpdateUser: a new name or path. Keys and trust follow the user.
+//! UpdateUser: a new name or path. Keys, password, MFA device and trust follow the user.
 
 use super::access_keys;
 use super::holders::{self, Renaming};
 use super::input::Input;
+use super::login_profiles;
 use super::roles;
 use super::users::{self, Subject};
 use super::validation::MAX_USER_NAME_CHARS;
@@ -10,6 +11,7 @@ use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::credentials::{AccessKey, User};
 use crate::service::Reply;
+use crate::signin::{LoginProfile, MfaOwner, device_of};
 use opentrail_catalog::{Changes, Entity};
 use opentrail_wire::ApiError;
 use serde_json::Value;
@@ -33,6 +35,14 @@ pub async fn update_user(app: &Arc<App>, call: &Call, input: Input) -> Result<Re
     if user.name != old.name {
         for key in access_keys::of(app, call, &Subject::User(Arc::clone(&old)))? {
             changes.put(&AccessKey { user: Some(user.name.clone()), ..key });
+        }
+        if let Some(profile) = login_profiles::find(app, call, &old.name)? {
+            changes.delete::<LoginProfile>(&profile.key());
+            changes.put(&LoginProfile { user: user.name.clone(), ..LoginProfile::clone(&profile) });
+        }
+        if let Some(device) = device_of(app, &call.account, Some(&old.name))? {
+            let owner = device.owner.clone().map(|owner| MfaOwner { user: Some(user.name.clone()), ..owner });
+            changes.put(&device.owned_by(owner));
         }
     }
     if user.arn() != old.arn() {

@@ -18,14 +18,14 @@ const MAX_PATH_CHARS: usize = 512;
 const DEFAULT_PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 
-pub(super) fn broken(value: &str, member: &str, constraint: &str) -> ApiError {
+pub(crate) fn broken(value: &str, member: &str, constraint: &str) -> ApiError {
     let message =
         format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}");
     ApiError::new("ValidationError", message)
 }
 
 /// A member that has to be there.
-pub(super) fn required<'a>(value: &'a Option<String>, member: &str) -> Result<&'a str, ApiError> {
+pub(crate) fn required<'a>(value: &'a Option<String>, member: &str) -> Result<&'a str, ApiError> {
     value.as_deref().ok_or_else(|| {
         let constraint = "failed to satisfy constraint: Member must not be null";
         ApiError::new("ValidationError", format!("1 validation error detected: Value null at '{member}' {constraint}"))
@@ -33,7 +33,7 @@ pub(super) fn required<'a>(value: &'a Option<String>, member: &str) -> Result<&'
 }
 
 /// A user's or policy's name: `[\w+=,.@-]+`.
-pub(super) fn name(value: &str, member: &str, max: usize) -> Result<(), ApiError> {
+pub(crate) fn name(value: &str, member: &str, max: usize) -> Result<(), ApiError> {
     length(value, member, 1, max)?;
     if value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)) {
         return Ok(());
@@ -68,7 +68,7 @@ pub(super) fn access_key_id(value: &str) -> Result<(), ApiError> {
     Err(broken(value, "accessKeyId", "Member must satisfy regular expression pattern: [\\w]+"))
 }
 
-pub(super) fn length(value: &str, member: &str, min: usize, max: usize) -> Result<(), ApiError> {
+pub(crate) fn length(value: &str, member: &str, min: usize, max: usize) -> Result<(), ApiError> {
     let length = value.chars().count();
     if length < min {
         return Err(broken(value, member, &format!("Member must have length greater than or equal to {min}")));

@@ -74,8 +74,8 @@ pub async fn import_events(app: &Arc<App>, call: &Call, upload: Upload) -> Resul
         parameters: json!({"source": source.chars().take(MAX_SOURCE_CHARS).collect::<String>(), "bytes": stored_bytes}),
         result: result.as_ref().map(|(_, reply)| reply),
     };
-    let event = recording::event(app, call, &outcome);
-    app.intake.submit(vec![event], Bytes::new()).await.map_err(|failure| log_failure(&failure))?;
+    let events = recording::events(app, call, &outcome);
+    app.intake.submit(events, Bytes::new()).await.map_err(|failure| log_failure(&failure))?;
     result.map(|(answer, _)| answer)
 }
 

@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! POST /-/import?source=NAME ──▶ import_events.rs ──▶ opentrail-import ──▶ event log
+//! X-Amz-Target: OpenTrail_20261121.… ──▶ accounts.rs, set_root_password.rs
 //! X-Amz-Target: OpenTrail_20261121.… ──▶ search.rs, counts.rs, who.rs ──question.rs──▶ History
 //!                          answers that are streamed ──▶ stream.rs ──▶ pieces
 //! ```
 
+mod accounts;
 mod counts;
 mod describe_history;
 mod import_events;
 mod search;
+mod set_root_password;
 mod stream;
 mod who;
 
@@ -50,10 +53,27 @@ const OPERATIONS: &[Operation] = &[
     reading(stream::DOWNLOAD_EVENTS, handler!(not_streamed)),
     reading(stream::FOLLOW_EVENTS, handler!(not_streamed)),
     reading("Histogram", handler!(counts::histogram)),
+    Operation::new("CreateAccount", handler!(accounts::create_account)),
+    Operation { read_only: true, ..Operation::new("ListAccounts", handler!(accounts::list_accounts)) },
+    Operation {
+        parameters: set_root_password::parameters,
+        ..Operation::new("SetRootPassword", handler!(set_root_password::set_root_password))
+    },
     Operation { resource, parameters: |_| Value::Null, ..Operation::new(IMPORT_EVENTS, handler!(import_events::misplaced)) },
     reading("Search", handler!(search::search)),
     reading("Who", handler!(who::who)),
 ];
+
+/// Refuses accounts other than the first, which runs the server.
+///
+/// # Errors
+/// `AccessDeniedException`.
+fn check_operator(app: &App, call: &Call) -> Result<(), ApiError> {
+    if call.account == app.settings.account_id {
+        return Ok(());
+    }
+    Err(ApiError::new("AccessDeniedException", "Only the account of the first start may do this."))
+}
 
 const fn reading(name: &'static str, handler: Handler) -> Operation {
     Operation { read_only: true, resource, parameters: question_parameters, ..Operation::new(name, handler) }

@@ -103,8 +103,8 @@ pub async fn stream(
         parameters,
         result: begun.as_ref().map(|_| &reply),
     };
-    let event = recording::event(app, call, &outcome);
-    app.intake.submit(vec![event], Bytes::new()).await.map_err(|failure| log_failure(&failure))?;
+    let events = recording::events(app, call, &outcome);
+    app.intake.submit(events, Bytes::new()).await.map_err(|failure| log_failure(&failure))?;
     Ok(begun?.begin(app.history.clone(), stopping))
 }
 

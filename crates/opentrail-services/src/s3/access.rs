@@ -1,6 +1,6 @@
 //! Who may do what.
 
-use super::auth::{catalog_fault, unknown_key};
+use super::auth::{bad_token, catalog_fault, unknown_key};
 use super::exchange::{Exchange, Signing, decode};
 use super::object_access::{self, ASKED_BY_HANDLERS};
 use super::operation::{Scope, recorded_name};
@@ -9,6 +9,7 @@ use crate::app::AuthMode;
 use crate::authorisation::{Question, Standing};
 use crate::call::{Call, Caller};
 use crate::credentials::{AccessKey, caller_of};
+use crate::temporary::TemporaryCredentials;
 use async_trait::async_trait;
 use opentrail_policy::{Decision, PolicyKind, Reason, Request, RequestContext};
 use opentrail_storage::Bucket;
@@ -28,8 +29,12 @@ impl Access {
     }
 }
 
-fn caller(context: &S3Context, access_key: Option<&str>) -> S3Result<Caller> {
+fn caller(context: &S3Context, session: Option<Arc<TemporaryCredentials>>, access_key: Option<&str>) -> S3Result<Caller> {
     let Some(id) = access_key else { return Ok(Caller::Anonymous) };
+    if let Some(session) = session {
+        let caller = session.caller(&context.catalog).map_err(|error| catalog_fault(&error))?;
+        return caller.ok_or_else(bad_token);
+    }
     let key = context.catalog.get::<AccessKey>(id).map_err(|error| catalog_fault(&error))?.ok_or_else(unknown_key)?;
     match caller_of(&context.catalog, &key).map_err(|error| catalog_fault(&error))? {
         Caller::Unauthenticated { .. } => Err(unknown_key()),
@@ -49,7 +54,7 @@ pub fn identify(context: &S3Context, exchange: &Exchange, access_key: Option<&st
         };
         Caller::Root { account: context.account_id.clone(), access_key, session: None }
     } else {
-        caller(context, access_key)?
+        caller(context, exchange.session(), access_key)?
     };
     exchange.set_caller(caller);
     Ok(())

@@ -1,9 +1,11 @@
 //! Who calls: what is checked before, by and instead of `s3s`.
 
-use super::exchange::{Exchange, Signing};
+use super::exchange::{Exchange, Signing, decode};
 use super::{S3Context, chunked, fault};
 use crate::app::AuthMode;
+use crate::call::Caller;
 use crate::credentials::AccessKey;
+use crate::temporary::{TemporaryCredentials, TokenFault};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -35,6 +37,17 @@ const SIGNATURE_PARAMETERS: &[&str] = &[
     "Expires",
 ];
 
+tokio::task_local! {
+    /// The exchange whose signature `s3s` is checking: it asks for secrets by access key alone, and the secret of
+    /// temporary credentials is in their token.
+    static CHECKING: Arc<Exchange>;
+}
+
+/// Runs what checks signatures of this exchange.
+pub fn checking<F: Future>(exchange: &Arc<Exchange>, check: F) -> impl Future<Output = F::Output> {
+    CHECKING.scope(Arc::clone(exchange), check)
+}
+
 /// The secrets, for `s3s` to check signatures with.
 pub struct Keys(Arc<S3Context>);
 
@@ -47,6 +60,9 @@ impl Keys {
 #[async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if let Some(session) = CHECKING.try_with(|exchange| exchange.session()).ok().flatten() {
+            return if session.access_key == access_key { Ok(SecretKey::from(session.secret.clone())) } else { Err(bad_token()) };
+        }
         let key = self.0.catalog.get::<AccessKey>(access_key).map_err(|error| catalog_fault(&error))?;
         match key.filter(|key| key.active) {
             Some(key) => Ok(SecretKey::from(key.secret.clone())),
@@ -57,6 +73,10 @@ impl S3Auth for Keys {
 
 pub fn unknown_key() -> S3Error {
     fault::custom("InvalidAccessKeyId", 403, fault::default_message("InvalidAccessKeyId"))
+}
+
+pub fn bad_token() -> S3Error {
+    fault::custom("InvalidToken", 400, "The provided token is malformed or otherwise invalid.")
 }
 
 pub fn catalog_fault(error: &opentrail_catalog::CatalogError) -> S3Error {
@@ -84,9 +104,7 @@ pub fn screen(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<B
     if exchange.signing == Signing::None {
         return Ok(request);
     }
-    if exchange.header("x-amz-security-token").is_some() || exchange.parameter("X-Amz-Security-Token").is_some() {
-        return Err(fault::custom("InvalidToken", 400, "The provided token is malformed or otherwise invalid."));
-    }
+    open_session(exchange)?;
     check_service(exchange)?;
     match exchange.signing {
         Signing::V2Header => check_v2_date(exchange)?,
@@ -95,9 +113,48 @@ pub fn screen(exchange: &Exchange, request: Request<Body>) -> S3Result<Request<B
             check_signed_headers(exchange, exchange.parameter("X-Amz-SignedHeaders"))?;
             check_expiry_bounds(exchange)?;
         }
-        Signing::None | Signing::V2Query => {}
+        Signing::V2Query => return token_as_header(request),
+        Signing::None => {}
     }
     Ok(request)
+}
+
+/// Version 2 signs the token of a presigned URL as if it were a header, so that is where `s3s` has to find it.
+fn token_as_header(request: Request<Body>) -> S3Result<Request<Body>> {
+    const NAME: &str = "x-amz-security-token";
+    let (mut parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let (tokens, others): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| pair.split_once('=').is_some_and(|(name, _)| name == NAME));
+    if let [token] = tokens[..] {
+        let value = decode(token.split_once('=').map_or("", |(_, value)| value), true);
+        let value = http::HeaderValue::try_from(value).map_err(|_| bad_token())?;
+        let target = format!("{}?{}", parts.uri.path(), others.join("&"));
+        parts.uri = with_target(&parts.uri, &target).ok_or_else(|| s3_error!(InvalidURI))?;
+        parts.headers.insert(NAME, value);
+    }
+    Ok(Request::from_parts(parts, body))
+}
+
+/// Opens the session token of a request that carries one.
+fn open_session(exchange: &Exchange) -> S3Result<()> {
+    let token = exchange
+        .header("x-amz-security-token")
+        .or_else(|| exchange.parameter("X-Amz-Security-Token"))
+        .or_else(|| exchange.parameter("x-amz-security-token"));
+    let Some(token) = token else {
+        // One that is no text is no token.
+        return if exchange.headers.contains_key("x-amz-security-token") { Err(bad_token()) } else { Ok(()) };
+    };
+    let Caller::Unauthenticated { access_key: Some(access_key) } = exchange.call_now().caller else { return Err(bad_token()) };
+    match TemporaryCredentials::open(&exchange.context.seal, &access_key, token, exchange.call.now) {
+        Ok(session) => {
+            exchange.set_session(session);
+            Ok(())
+        }
+        Err(TokenFault::Bad) => Err(bad_token()),
+        Err(TokenFault::Expired) => Err(fault::custom("ExpiredToken", 400, "The provided token has expired.")),
+    }
 }
 
 /// A signature made for another service is not one for this, though `s3s` would take that of STS.

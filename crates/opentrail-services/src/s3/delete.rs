@@ -195,12 +195,12 @@ async fn try_delete_one(context: &S3Context, exchange: &Exchange, bucket: &Bucke
             stage(context, exchange, &lock, &target)
         });
     let submit =
-        |event, changes| async move { context.intake.submit(vec![event], changes).await.map_err(|error| fault::of_log(&error)) };
+        |events, changes| async move { context.intake.submit(events, changes).await.map_err(|error| fault::of_log(&error)) };
     match staged {
         Ok((mut staged, done)) => {
             context.store.tell(bucket, &mut staged, &exchange.cause());
-            let event = record::deletion(exchange, &object.key, version, done.elements(), None);
-            submit(event, staged.changes.encode()).await?;
+            let events = record::deletion(exchange, &object.key, version, done.elements(), None);
+            submit(events, staged.changes.encode()).await?;
             context.store.discard(&staged.dropped);
             Ok(done)
         }

@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::operation::{self, S3Operation, Scope};
 use super::{S3Context, fault, record};
 use crate::call::{Call, Caller};
+use crate::temporary::TemporaryCredentials;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, StatusCode};
 use opentrail_eventlog::LogErrorKind;
@@ -47,6 +48,8 @@ pub struct Exchange {
 
 struct State {
     caller: Caller,
+    /// Of the temporary credentials that the request claims; who holds them is proved with the signature.
+    session: Option<Arc<TemporaryCredentials>>,
     operation: &'static S3Operation,
     /// The name to record, where it is not the operation's.
     name: Option<String>,
@@ -93,6 +96,7 @@ impl Exchange {
             trailers: Arc::default(),
             state: Mutex::new(State {
                 caller,
+                session: None,
                 operation,
                 name: None,
                 bucket: None,
@@ -150,6 +154,14 @@ impl Exchange {
 
     pub fn set_caller(&self, caller: Caller) {
         self.with(|state| state.caller = caller);
+    }
+
+    pub fn set_session(&self, session: TemporaryCredentials) {
+        self.with(|state| state.session = Some(Arc::new(session)));
+    }
+
+    pub fn session(&self) -> Option<Arc<TemporaryCredentials>> {
+        self.with(|state| state.session.clone())
     }
 
     /// Whether the caller may learn which keys exist.
@@ -234,11 +246,11 @@ impl Exchange {
     /// # Errors
     /// What to tell the caller; nothing was changed then.
     pub async fn commit(&self, mut staged: Staged, new_blobs: &[String], response_elements: Value) -> S3Result<()> {
-        let event = record::success(self, response_elements);
+        let events = record::success(self, response_elements);
         if let Some(bucket) = self.stored_bucket() {
             self.context.store.tell(&bucket, &mut staged, &self.cause());
         }
-        match self.context.intake.submit(vec![event], staged.changes.encode()).await {
+        match self.context.intake.submit(events, staged.changes.encode()).await {
             Ok(_) => {
                 self.with(|state| state.recorded = true);
                 self.context.store.discard(&staged.dropped);
@@ -259,8 +271,8 @@ impl Exchange {
     /// # Errors
     /// If the log did not take it; then the answer must not leave.
     pub async fn record(&self, answer: &Answer) -> Result<(), ()> {
-        let event = record::of_answer(self, answer);
-        match self.context.intake.submit(vec![event], Bytes::new()).await {
+        let events = record::of_answer(self, answer);
+        match self.context.intake.submit(events, Bytes::new()).await {
             Ok(_) => {
                 self.with(|state| state.recorded = true);
                 Ok(())

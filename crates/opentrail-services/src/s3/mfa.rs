@@ -17,7 +17,7 @@ pub fn require(exchange: &Exchange) -> S3Result<()> {
     }
     let header = exchange.header("x-amz-mfa").ok_or_else(denied)?;
     let (serial, code) = header.trim().rsplit_once(' ').ok_or_else(denied)?;
-    if crate::mfa::verify(&exchange.context.catalog, account, serial.trim(), code, call.now) {
+    if crate::mfa::verify(&exchange.context.catalog, &exchange.context.seal, account, serial.trim(), code, call.now) {
         return Ok(());
     }
     Err(denied())

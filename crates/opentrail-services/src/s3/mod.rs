@@ -70,6 +70,7 @@ use http::{Request, Response};
 use opentrail_catalog::Catalog;
 use opentrail_eventlog::Intake;
 use opentrail_kms::Kms;
+use opentrail_seal::Seal;
 use opentrail_storage::EmbeddedStore;
 use s3s::Body;
 use s3s::host::MultiDomain;
@@ -83,6 +84,8 @@ pub struct S3Context {
     pub catalog: Catalog,
     pub intake: Intake,
     pub store: EmbeddedStore,
+    /// Opens session tokens.
+    pub seal: Arc<Seal>,
     pub kms: Kms,
     pub bucket_keys: Arc<BucketKeys>,
     /// The default account: whose calls are recorded when nothing tells another.
@@ -98,6 +101,7 @@ impl S3Context {
             catalog: app.catalog.clone(),
             intake: app.intake.clone(),
             store: app.store.clone(),
+            seal: Arc::clone(&app.seal),
             kms: app.kms.clone(),
             bucket_keys: Arc::default(),
             account_id: app.settings.account_id.clone(),
@@ -162,7 +166,7 @@ impl S3 {
 
     async fn call(&self, exchange: &Arc<Exchange>, mut request: Request<Body>) -> Response<Body> {
         request.extensions_mut().insert(Arc::clone(exchange));
-        match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+        match AssertUnwindSafe(auth::checking(exchange, self.inner.call(request))).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 tracing::error!(?error, operation = exchange.operation().name, "S3 could not write its answer");

@@ -3,14 +3,21 @@
 use super::answer::Answer;
 use super::exchange::{Exchange, Signing};
 use super::operation::{S3Operation, Scope};
-use crate::recording::{S3Facts, s3_event};
+use crate::recording::{S3Facts, s3_events};
 use opentrail_eventlog::Event;
 use opentrail_model::record::Resource;
 use serde_json::{Map, Value, json};
 
 /// Query parameters that are no parameters of the operation, or secret.
-const UNRECORDED_PARAMETERS: &[&str] =
-    &["x-id", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "Signature", "AWSAccessKeyId"];
+const UNRECORDED_PARAMETERS: &[&str] = &[
+    "x-id",
+    "X-Amz-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "x-amz-security-token",
+    "Signature",
+    "AWSAccessKeyId",
+];
 /// Headers that say something about the operation.
 const RECORDED_HEADERS: &[&str] = &[
     "x-amz-acl",
@@ -32,17 +39,17 @@ const RECORDED_HEADERS: &[&str] = &[
     "x-amz-website-redirect-location",
 ];
 
-/// The event of a call that is about to succeed.
-pub fn success(exchange: &Exchange, response_elements: Value) -> Event {
+/// The events of a call that is about to succeed, one for each account that it concerns.
+pub fn success(exchange: &Exchange, response_elements: Value) -> Vec<Event> {
     event(exchange, response_elements, None, 0)
 }
 
-/// The event of a call that changed nothing, from its answer.
-pub fn of_answer(exchange: &Exchange, answer: &Answer) -> Event {
+/// The events of a call that changed nothing, from its answer.
+pub fn of_answer(exchange: &Exchange, answer: &Answer) -> Vec<Event> {
     event(exchange, Value::Null, answer.error.clone(), answer.bytes_out)
 }
 
-fn event(exchange: &Exchange, response_elements: Value, error: Option<(String, String)>, bytes_out: u64) -> Event {
+fn event(exchange: &Exchange, response_elements: Value, error: Option<(String, String)>, bytes_out: u64) -> Vec<Event> {
     let operation = exchange.operation();
     let facts = S3Facts {
         operation: exchange.name(),
@@ -55,17 +62,17 @@ fn event(exchange: &Exchange, response_elements: Value, error: Option<(String, S
         resources: resources(exchange, operation, exchange.key.as_deref()),
         error,
     };
-    s3_event(&exchange.context.intake, &exchange.call_now(), facts)
+    s3_events(&exchange.context.intake, &exchange.call_now(), facts)
 }
 
-/// The event of one key's deletion within DeleteObjects.
+/// The events of one key's deletion within DeleteObjects.
 pub fn deletion(
     exchange: &Exchange,
     key: &str,
     version: Option<&str>,
     response_elements: Value,
     error: Option<(String, String)>,
-) -> Event {
+) -> Vec<Event> {
     let mut parameters = Map::new();
     parameters.insert("bucketName".into(), exchange.bucket.clone().into());
     parameters.insert("Host".into(), exchange.call.host.clone().into());
@@ -84,7 +91,7 @@ pub fn deletion(
         resources: resources(exchange, exchange.operation(), Some(key)),
         error,
     };
-    s3_event(&exchange.context.intake, &exchange.call_now(), facts)
+    s3_events(&exchange.context.intake, &exchange.call_now(), facts)
 }
 
 fn parameters(exchange: &Exchange) -> Value {

@@ -61,6 +61,7 @@ impl ServerProcess {
         Ok(Caller {
             access_key: value("aws_access_key_id").context("no key")?,
             secret: value("aws_secret_access_key").context("no secret")?,
+            session_token: None,
             region: "us-east-1".into(),
             user_agent: "opentrail-bench".into(),
         })

@@ -109,6 +109,7 @@ async fn look_up(args: &MillionArgs, running: &Running, samples: &[Vec<u8>]) -> 
     let caller = Caller {
         access_key: running.root_key.id.clone(),
         secret: running.root_key.secret.clone(),
+        session_token: None,
         region: REGION.into(),
         user_agent: "opentrail-bench".into(),
     };

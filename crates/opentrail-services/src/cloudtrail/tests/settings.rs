@@ -94,11 +94,11 @@ async fn the_first_fault_in_order_is_told() {
         ("InvalidParameterCombinationException", "IncludeGlobalServiceEvents", json!(true)),
         ("InvalidS3BucketNameException", "S3BucketName", json!("missing-bucket")),
         ("InvalidSnsTopicNameException", "SnsTopicName", json!("topic")),
+        ("OrganizationsNotInUseException", "IsOrganizationTrail", json!(false)),
         ("S3BucketDoesNotExistException", "S3BucketName", json!("logs")),
         ("InsufficientSnsTopicPolicyException", "SnsTopicName", json!("")),
         ("InvalidCloudWatchLogsLogGroupArnException", "CloudWatchLogsRoleArn", json!("")),
         ("KmsKeyNotFoundException", "KmsKeyId", json!("")),
-        ("OrganizationsNotInUseException", "IsOrganizationTrail", json!(false)),
     ];
     for (code, member, mended) in steps {
         refused_as(&bench, "us-east-1", "CreateTrail", input.clone(), code).await;

@@ -66,6 +66,19 @@ async fn a_renamed_user_keeps_keys_and_trust() {
 }
 
 #[tokio::test]
+async fn a_password_follows_a_renamed_user() {
+    let bench = Bench::new();
+    create(&bench, "alice").await;
+    let profile = |name: &str| json!({"UserName": name, "Password": "correct-Horse-7-battery"});
+    ok(&bench, "CreateLoginProfile", profile("alice")).await;
+    ok(&bench, "UpdateUser", json!({"UserName": "alice", "NewUserName": "alicia"})).await;
+    ok(&bench, "GetLoginProfile", json!({"UserName": "alicia"})).await;
+    create(&bench, "alice").await;
+    let inherited = bench.run(&SERVICE, bench.call(), "GetLoginProfile", json!({"UserName": "alice"})).await;
+    assert_eq!(code(inherited), "NoSuchEntity", "who is given the old name later has no password");
+}
+
+#[tokio::test]
 async fn a_user_is_in_ten_groups_at_most() {
     let bench = Bench::new();
     create(&bench, "alice").await;
