@@ -48,6 +48,11 @@ impl EventId {
         Self { timestamp: timestamp.max(0), ingestion: i64::MAX, call: u64::MAX, place: u16::MAX }
     }
 
+    /// After every event there can be.
+    pub fn end() -> Self {
+        Self::after(LAST_TIMESTAMP)
+    }
+
     /// Four limbs of 64 bits, lowest first.
     fn limbs(self) -> [u64; 4] {
         let (timestamp, ingestion) = (self.timestamp.max(0) as u64, self.ingestion.max(0) as u64);
@@ -59,6 +64,9 @@ impl EventId {
         ]
     }
 }
+
+/// Later than any event, milliseconds since 1970: far enough, and small enough to be shown and read again.
+const LAST_TIMESTAMP: i64 = i64::MAX >> 16;
 
 /// Digits of a shown id.
 const DIGITS: usize = 56;

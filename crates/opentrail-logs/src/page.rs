@@ -41,7 +41,7 @@ pub struct Got {
 /// If stored events cannot be read.
 pub fn get_events(catalog: &Catalog, query: &GetQuery<'_>) -> Result<Got, LogsError> {
     let mut after = query.start.map_or(EventId::before(0), EventId::before);
-    let mut before = query.end.map_or(EventId::after(i64::MAX >> 16), EventId::before);
+    let mut before = query.end.map_or(EventId::end(), EventId::before);
     let direction =
         query.token.map_or(if query.start_from_head { Direction::Forward } else { Direction::Backward }, |token| token.direction);
     match query.token {
@@ -66,7 +66,7 @@ pub fn get_events(catalog: &Catalog, query: &GetQuery<'_>) -> Result<Got, LogsEr
     // The end of a stream gives back the token that was sent.
     let sent = query.token.map(|token| token.at);
     let last = events.last().map(|event| event.id).or(sent).unwrap_or(after);
-    let first = events.first().map(|event| event.id).or(sent).unwrap_or(before.min(EventId::after(i64::MAX >> 17)));
+    let first = events.first().map(|event| event.id).or(sent).unwrap_or(before);
     Ok(Got {
         events,
         forward: Token { direction: Direction::Forward, at: last },
@@ -105,7 +105,7 @@ pub struct Filtered {
 pub fn filter_events(catalog: &Catalog, query: &FilterQuery<'_>) -> Result<Filtered, LogsError> {
     let direction = if query.newest_first { Direction::Backward } else { Direction::Forward };
     let mut after = query.start.map_or(EventId::before(0), EventId::before);
-    let mut before = query.end.map_or(EventId::after(i64::MAX >> 16), EventId::after);
+    let mut before = query.end.map_or(EventId::end(), EventId::after);
     if let Some(from) = query.from {
         match direction {
             Direction::Forward => after = after.max(from),

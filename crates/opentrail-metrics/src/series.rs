@@ -56,15 +56,10 @@ impl Series {
 
     /// The samples of periods that begin at `start`, `start + period`… and before `end`, where there are any.
     ///
-    /// A period takes the coarsest grade that divides it, as long as that reaches back to its beginning.
-    pub fn samples(&self, start: i64, end: i64, period: i64, now: i64) -> Vec<(i64, Sample)> {
+    /// They come from the coarsest grade that divides period and start, which is also the one that reaches back furthest.
+    pub fn samples(&self, start: i64, end: i64, period: i64) -> Vec<(i64, Sample)> {
         let usable = |rollup: &Rollup| period % rollup.seconds == 0 && start.rem_euclid(rollup.seconds) == 0;
-        let reaching = |rollup: &Rollup| start >= now - rollup.kept;
-        let mut choices = ROLLUPS.iter().enumerate().rev();
-        let finest = || ROLLUPS.iter().enumerate().rev().find(|(_, rollup)| usable(rollup));
-        let Some((grade, _)) = choices.find(|(_, rollup)| usable(rollup) && reaching(rollup)).or_else(finest) else {
-            return Vec::new();
-        };
+        let Some(grade) = ROLLUPS.iter().rposition(usable) else { return Vec::new() };
         let mut found: Vec<(i64, Sample)> = Vec::new();
         for (at, sample) in self.grades[grade].range(start..end.max(start)) {
             let begins = start + (at - start).div_euclid(period) * period;
@@ -77,9 +72,9 @@ impl Series {
     }
 
     /// The newest `count` periods that end at `end`, oldest first, for an alarm.
-    pub fn points(&self, statistic: Statistic, period: i64, count: usize, end: i64, now: i64) -> Vec<Point> {
+    pub fn points(&self, statistic: Statistic, period: i64, count: usize, end: i64) -> Vec<Point> {
         let start = end - period * i64::try_from(count).unwrap_or(i64::MAX / period.max(1));
-        let samples: BTreeMap<i64, Sample> = self.samples(start, end, period, now).into_iter().collect();
+        let samples: BTreeMap<i64, Sample> = self.samples(start, end, period).into_iter().collect();
         let times = (0..).map(|n| start + n * period).take(count);
         times
             .map(|at| {
@@ -106,7 +101,7 @@ mod tests {
     }
 
     fn sums(series: &Series, start: i64, end: i64, period: i64) -> Vec<(i64, f64)> {
-        series.samples(start, end, period, NOW).into_iter().map(|(at, sample)| (at, sample.sum)).collect()
+        series.samples(start, end, period).into_iter().map(|(at, sample)| (at, sample.sum)).collect()
     }
 
     #[test]
@@ -132,7 +127,7 @@ mod tests {
     #[test]
     fn points_of_an_alarm() {
         let series = series(&[(NOW - 130, 1.0), (NOW - 1, 8.0)]);
-        let points = series.points(Statistic::Sum, 60, 4, NOW, NOW);
+        let points = series.points(Statistic::Sum, 60, 4, NOW);
         assert_eq!(points.iter().map(|point| point.value).collect::<Vec<_>>(), [None, Some(1.0), None, Some(8.0)]);
         assert_eq!(points[3].at, NOW - 60);
     }

@@ -55,7 +55,6 @@ pub use session::Session;
 pub use temporary::{Holder, TemporaryCredentials, TokenFault};
 
 /// Every service that answers at the endpoint, apart from S3.
-#[rustfmt::skip]
 pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,

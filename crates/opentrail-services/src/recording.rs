@@ -59,7 +59,7 @@ fn record(app: &App, call: &Call, outcome: &Outcome<'_>) -> Record {
     };
     let region = if outcome.service.global { regions::GLOBAL_SERVICE_REGION.to_owned() } else { call.region.clone() };
     Record {
-        kind: if outcome.service.data_events || outcome.operation.is_some_and(|operation| operation.data_event) {
+        kind: if outcome.operation.is_some_and(|operation| operation.data_event) {
             EventKind::DataCall
         } else {
             EventKind::ManagementCall

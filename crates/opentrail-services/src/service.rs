@@ -59,7 +59,7 @@ pub struct Operation {
     pub action: Option<&'static str>,
     /// `readOnly` of its records.
     pub read_only: bool,
-    /// Whether its records are data events, where the service's others are management events.
+    /// Whether its records are data events; management events otherwise.
     pub data_event: bool,
     /// The ARN that policies are asked about.
     pub resource: ResourceOf,
@@ -107,7 +107,6 @@ pub struct Service {
     pub namespace: Option<&'static str>,
     /// Recorded in us-east-1 whatever the signing region.
     pub global: bool,
-    pub data_events: bool,
     pub operations: &'static [Operation],
     /// Names of operations AWS has and we lack. They answer an error and are recorded.
     pub missing: &'static [&'static str],
@@ -123,7 +122,6 @@ pub static UNKNOWN_SERVICE: Service = Service {
     version: None,
     namespace: None,
     global: false,
-    data_events: false,
     operations: &[],
     missing: &[],
     unsupported_code: "UnknownOperationException",

@@ -60,7 +60,6 @@ pub static SERVICE: Service = Service {
     version: None,
     namespace: None,
     global: false,
-    data_events: false,
     operations: OPERATIONS,
     missing: MISSING,
     unsupported_code: "UnsupportedOperationException",

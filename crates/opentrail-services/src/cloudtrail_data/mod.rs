@@ -33,14 +33,17 @@ pub static SERVICE: Service = Service {
     version: None,
     namespace: None,
     global: false,
-    data_events: true,
     operations: OPERATIONS,
     missing: &[],
     unsupported_code: "UnsupportedOperationException",
 };
 
-const OPERATIONS: &[Operation] =
-    &[Operation { resource, parameters, ..Operation::new(put_audit_events::NAME, handler!(put_audit_events::put_audit_events)) }];
+const OPERATIONS: &[Operation] = &[Operation {
+    resource,
+    parameters,
+    data_event: true,
+    ..Operation::new(put_audit_events::NAME, handler!(put_audit_events::put_audit_events))
+}];
 
 fn resource(_: &App, call: &Call, input: &Value) -> String {
     channel::arn_of(call, input["channelArn"].as_str().unwrap_or_default())

@@ -94,7 +94,6 @@ pub static SERVICE: Service = Service {
     version: Some("2010-05-08"),
     namespace: Some("https://iam.amazonaws.com/doc/2010-05-08/"),
     global: true,
-    data_events: false,
     operations: operations::OPERATIONS,
     missing: missing::OPERATIONS,
     unsupported_code: "UnsupportedOperation",

@@ -23,7 +23,6 @@ pub static SERVICE: Service = Service {
     version: None,
     namespace: None,
     global: false,
-    data_events: false,
     operations: OPERATIONS,
     missing: MISSING,
     unsupported_code: "UnsupportedOperationException",

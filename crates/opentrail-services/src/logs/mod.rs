@@ -39,8 +39,6 @@ mod missing;
 #[cfg(test)]
 mod tests;
 
-pub use metric_filter::{MetricFilter, Transformation};
-pub use put_log_events::{stored, stream_after};
 pub use tidying::{LOGS_TIDYING, tidy_logs};
 
 use crate::handler;
@@ -53,7 +51,6 @@ pub static SERVICE: Service = Service {
     version: None,
     namespace: None,
     global: false,
-    data_events: false,
     operations: OPERATIONS,
     missing: missing::OPERATIONS,
     unsupported_code: "InvalidOperationException",

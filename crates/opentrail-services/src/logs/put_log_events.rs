@@ -59,7 +59,7 @@ pub async fn put_log_events(app: &Arc<App>, call: &Call, input: PutLogEventsRequ
 }
 
 /// The changes that store events, ascending, into a stream at `now`, milliseconds since 1970. Under the stream's lock.
-pub fn stored(stream: &LogStream, events: &[InputEvent], now: i64) -> Changes {
+fn stored(stream: &LogStream, events: &[InputEvent], now: i64) -> Changes {
     let mut changes = Changes::new();
     if events.is_empty() {
         return changes;
@@ -72,7 +72,7 @@ pub fn stored(stream: &LogStream, events: &[InputEvent], now: i64) -> Changes {
 }
 
 /// The stream once it has these events.
-pub fn stream_after(stream: &LogStream, events: &[InputEvent], now: i64) -> LogStream {
+fn stream_after(stream: &LogStream, events: &[InputEvent], now: i64) -> LogStream {
     let first = events.first().map(|event| event.timestamp);
     let last = events.last().map(|event| event.timestamp);
     LogStream {

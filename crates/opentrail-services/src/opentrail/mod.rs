@@ -41,7 +41,6 @@ pub static SERVICE: Service = Service {
     version: None,
     namespace: None,
     global: false,
-    data_events: false,
     operations: OPERATIONS,
     missing: &[],
     unsupported_code: "UnsupportedOperationException",

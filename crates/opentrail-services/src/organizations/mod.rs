@@ -46,7 +46,6 @@ pub static SERVICE: Service = Service {
     version: None,
     namespace: None,
     global: true,
-    data_events: false,
     operations: OPERATIONS,
     missing: MISSING,
     unsupported_code: "UnsupportedAPIEndpointException",

@@ -45,7 +45,6 @@ pub static SERVICE: Service = Service {
     version: Some("2010-03-31"),
     namespace: Some("http://sns.amazonaws.com/doc/2010-03-31/"),
     global: false,
-    data_events: false,
     operations: OPERATIONS,
     missing: MISSING,
     unsupported_code: "InvalidAction",

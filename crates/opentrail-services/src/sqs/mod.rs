@@ -50,7 +50,6 @@ pub static SERVICE: Service = Service {
     version: Some("2012-11-05"),
     namespace: Some("http://queue.amazonaws.com/doc/2012-11-05/"),
     global: false,
-    data_events: false,
     operations: OPERATIONS,
     missing: &["CancelMessageMoveTask", "ListMessageMoveTasks", "StartMessageMoveTask"],
     unsupported_code: "UnsupportedOperation",

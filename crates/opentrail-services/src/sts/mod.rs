@@ -49,7 +49,6 @@ pub static SERVICE: Service = Service {
     version: Some("2011-06-15"),
     namespace: Some("https://sts.amazonaws.com/doc/2011-06-15/"),
     global: false,
-    data_events: false,
     operations: OPERATIONS,
     missing: MISSING,
     unsupported_code: "UnsupportedOperation",
