@@ -58,11 +58,13 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    ("opentrail-console", &["catalog", "model", "query", "services", "wire"], &[]),
     (
         "opentrail",
         &[
             "aws-environment",
             "catalog",
+            "console",
             "delivery",
             "eventlog",
             "history",

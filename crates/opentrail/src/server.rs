@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use opentrail_catalog::Catalog;
+use opentrail_console::Console;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
@@ -55,6 +56,9 @@ pub struct Server {
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
     pub uploads: Uploads,
+    pub console: Arc<Console>,
+    /// Whether browsers reach this server by https.
+    pub secure: bool,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
 }
@@ -175,8 +179,15 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let (stop_accepting, stopping) = watch::channel(false);
-    let server =
-        Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
+    let console = Arc::new(Console {
+        app: Arc::clone(&app),
+        services: opentrail_services::SERVICES,
+        s3: s3.clone(),
+        stopping: stopping.clone(),
+    });
+    let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let uploads = Uploads::new(&dir.join("incoming"))?;
+    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads, console, secure });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
