@@ -63,6 +63,12 @@ pub struct Bench {
     _dir: TempDir,
 }
 
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Bench {
     pub fn new() -> Self {
         Self::limited(None)
