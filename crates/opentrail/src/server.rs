@@ -22,7 +22,7 @@ use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
-use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer};
+use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer, seal_plain_secrets};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
@@ -38,6 +38,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use zeroize::Zeroizing;
 
 /// Most connections at a time; more wait in the listen queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -108,6 +109,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     let intake = Intake::new(log.clone(), Arc::new(SystemClock));
     let seal = root_key::open(config, &catalog, &intake).await?;
+    let sealed = seal_plain_secrets(&catalog, &intake, &seal).await.context("cannot seal the secrets of an earlier version")?;
+    if sealed > 0 {
+        tracing::info!(sealed, "sealed secrets that an earlier version kept in plain");
+    }
     let kms = Kms::new(&dir.join("keys/kms"), catalog.clone(), Arc::clone(&seal));
     let destroyed = kms.sweep().context("cannot sweep key material")?;
     if destroyed > 0 {
@@ -162,10 +167,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
     });
-    let (root_key, _) =
+    let root_key =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
-    write_credentials(&dir.join("credentials"), &root_key)?;
+    let root_secret = root_key.open_secret(&app.seal).context("cannot open the root credentials")?;
+    write_credentials(&dir.join("credentials"), &root_key.id, &root_secret)?;
 
     let delivery_config = DeliveryConfig {
         interval: config.delivery_interval,
@@ -292,9 +298,9 @@ pub fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
 }
 
 /// The root credentials as an AWS shared-credentials file, readable by the owner only.
-fn write_credentials(path: &Path, key: &AccessKey) -> anyhow::Result<()> {
-    let text = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret);
-    if fs::read_to_string(path).is_ok_and(|existing| existing == text) {
+fn write_credentials(path: &Path, id: &str, secret: &str) -> anyhow::Result<()> {
+    let text = Zeroizing::new(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"));
+    if fs::read_to_string(path).is_ok_and(|existing| existing == *text) {
         return Ok(());
     }
     let temporary = path.with_extension("tmp");
