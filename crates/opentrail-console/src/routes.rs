@@ -42,7 +42,7 @@ macro_rules! open {
     };
 }
 
-const ROUTES: &[Route] = &[
+static ROUTES: &[Route] = &[
     Route { path: "/sign-in", get: open!(sign_in::show), post: open!(sign_in::submit) },
     Route { path: "/sign-out", get: None, post: page!(sign_in::sign_out) },
     Route { path: "/", get: page!(pages::dashboard::show), post: None },

@@ -97,7 +97,8 @@ fn prove(app: &App, attempt: &KeyAttempt) -> Result<Option<(Caller, Box<Temporar
         )));
     }
     let key = app.catalog.get::<AccessKey>(&attempt.access_key).map_err(failed)?;
-    let Some(key) = key.filter(|key| key.active && fits(&key.secret)) else { return Ok(None) };
+    let proves = |key: &AccessKey| key.open_secret(&app.seal).is_ok_and(|secret| fits(&secret));
+    let Some(key) = key.filter(|key| key.active && proves(key)) else { return Ok(None) };
     let caller = caller_of(&app.catalog, &key).map_err(failed)?;
     let holder = match &caller {
         Caller::Root { .. } => Holder::Root,
