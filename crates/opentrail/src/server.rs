@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::followers::{Followers, least_read};
+use crate::services::SERVICES;
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
@@ -187,12 +188,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let (stop_accepting, stopping) = watch::channel(false);
-    let console = Arc::new(Console {
-        app: Arc::clone(&app),
-        services: SERVICES,
-        s3: s3.clone(),
-        stopping: stopping.clone(),
-    });
+    let console = Arc::new(Console { app: Arc::clone(&app), services: SERVICES, s3: s3.clone(), stopping: stopping.clone() });
     let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
     let uploads = Uploads::new(&dir.join("incoming"))?;
     let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads, console, secure });
