@@ -1,6 +1,7 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
+use crate::followers::{Followers, least_read};
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
@@ -21,7 +22,7 @@ use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
-use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer};
+use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer, seal_plain_secrets};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
@@ -37,6 +38,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use zeroize::Zeroizing;
 
 /// Most connections at a time; more wait in the listen queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -79,6 +81,7 @@ pub struct Running {
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     logs_tidying: tokio::task::JoinHandle<()>,
+    followers: Followers,
     sweeping: tokio::task::JoinHandle<()>,
     delivering: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
@@ -106,6 +109,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     let intake = Intake::new(log.clone(), Arc::new(SystemClock));
     let seal = root_key::open(config, &catalog, &intake).await?;
+    let sealed = seal_plain_secrets(&catalog, &intake, &seal).await.context("cannot seal the secrets of an earlier version")?;
+    if sealed > 0 {
+        tracing::info!(sealed, "sealed secrets that an earlier version kept in plain");
+    }
     let kms = Kms::new(&dir.join("keys/kms"), catalog.clone(), Arc::clone(&seal));
     let destroyed = kms.sweep().context("cannot sweep key material")?;
     if destroyed > 0 {
@@ -160,10 +167,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
     });
-    let (root_key, _) =
+    let root_key =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
-    write_credentials(&dir.join("credentials"), &root_key)?;
+    let root_secret = root_key.open_secret(&app.seal).context("cannot open the root credentials")?;
+    write_credentials(&dir.join("credentials"), &root_key.id, &root_secret)?;
 
     let delivery_config = DeliveryConfig {
         interval: config.delivery_interval,
@@ -195,6 +203,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
+    let followers = Followers::new(catalog, intake);
     Ok(Running {
         address,
         secure: tls.is_some(),
@@ -208,6 +217,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         accepting,
         housekeeping,
         logs_tidying,
+        followers,
         sweeping,
         delivering,
         history: history_thread,
@@ -242,6 +252,7 @@ impl Running {
         }
         self.housekeeping.abort();
         self.logs_tidying.abort();
+        self.followers.stop().await;
         self.stop_lifecycle.send_replace(true);
         if let Err(error) = self.lifecycle.await {
             tracing::error!(%error, "the lifecycle worker failed");
@@ -287,9 +298,9 @@ pub fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
 }
 
 /// The root credentials as an AWS shared-credentials file, readable by the owner only.
-fn write_credentials(path: &Path, key: &AccessKey) -> anyhow::Result<()> {
-    let text = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret);
-    if fs::read_to_string(path).is_ok_and(|existing| existing == text) {
+fn write_credentials(path: &Path, id: &str, secret: &str) -> anyhow::Result<()> {
+    let text = Zeroizing::new(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"));
+    if fs::read_to_string(path).is_ok_and(|existing| existing == *text) {
         return Ok(());
     }
     let temporary = path.with_extension("tmp");
@@ -413,6 +424,7 @@ fn trim_log(server: &Server, log_retention: Duration) -> anyhow::Result<usize> {
     let catalog = app.catalog.checkpoint()?;
     let delivered =
         app.catalog.list::<DeliveryState>("")?.iter().filter(|state| state.deleted.is_none()).map(|state| state.cursor).min();
-    let keep_from = catalog.min(app.history.flushed()).min(delivered.unwrap_or(u64::MAX));
+    let followed = least_read(&app.catalog)?;
+    let keep_from = [delivered, followed].into_iter().flatten().fold(catalog.min(app.history.flushed()), u64::min);
     Ok(app.intake.log().trim(keep_from, log_retention)?)
 }
