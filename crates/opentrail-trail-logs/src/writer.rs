@@ -180,7 +180,11 @@ impl TrailWriter {
             tracing::error!(trail = target.name, events = count, "events given up: the trail's log group was not usable");
             self.counters.lost.fetch_add(count, Ordering::Relaxed);
             status.lost += count;
-            made.events.push(self.abandoned(target, count, &fault));
+            // That an event which tells of this is lost itself is not told again, or there would be no end.
+            let told = |event: &Taken| event.message.contains(r#""eventName":"LogGroupDeliveryAbandoned""#);
+            if !stretch.events.values().flatten().all(told) {
+                made.events.push(self.abandoned(target, count, &fault));
+            }
         }
         made.changes.put(&status);
         Ok(made)
