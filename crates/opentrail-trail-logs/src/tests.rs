@@ -31,7 +31,8 @@ async fn bench_with_trail() -> Bench {
     ok(&bench, &iam::SERVICE, "CreateRole", json!({"RoleName": "r", "AssumeRolePolicyDocument": trust.to_string()})).await;
     allow(&bench, &["logs:CreateLogStream", "logs:PutLogEvents"]).await;
     ok(&bench, &logs::SERVICE, "CreateLogGroup", json!({"logGroupName": "g"})).await;
-    let trail = json!({"Name": "main", "S3BucketName": "trail-files", "CloudWatchLogsLogGroupArn": GROUP, "CloudWatchLogsRoleArn": ROLE});
+    let trail =
+        json!({"Name": "main", "S3BucketName": "trail-files", "CloudWatchLogsLogGroupArn": GROUP, "CloudWatchLogsRoleArn": ROLE});
     ok(&bench, &cloudtrail::SERVICE, "CreateTrail", trail).await;
     bench
 }

@@ -96,13 +96,7 @@ impl TrailWriter {
         Ok(made)
     }
 
-    fn write_stream(
-        &self,
-        writer: &LogGroupWriter,
-        name: &str,
-        events: &[Taken],
-        made: &mut Made,
-    ) -> Result<(), LogGroupFault> {
+    fn write_stream(&self, writer: &LogGroupWriter, name: &str, events: &[Taken], made: &mut Made) -> Result<(), LogGroupFault> {
         let group = &writer.group;
         let known = self.app.catalog.get::<LogStream>(&LogStream::key_of(&group.id, name))?;
         writer.permit(name, known.is_none())?;

@@ -119,12 +119,8 @@ impl LogGroupWriter {
             .with("aws:SecureTransport", "true")
             .with("aws:ViaAWSService", "true");
         let context = self.standing.context(context);
-        let principal = Principal::AssumedRole {
-            account: role.account.clone(),
-            role_arn: role.arn(),
-            session_arn,
-            role_id: role.id.clone(),
-        };
+        let principal =
+            Principal::AssumedRole { account: role.account.clone(), role_arn: role.arn(), session_arn, role_id: role.id.clone() };
         for action in create.then_some(CREATE_STREAM).into_iter().chain([PUT_EVENTS]) {
             let question = Question {
                 action,

@@ -189,7 +189,8 @@ async fn log_groups_and_their_roles_are_checked() {
     for (group, role, code, message) in cases {
         create_refused(&bench, json!({"CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": role}), code, message).await;
     }
-    let given = json!({"Name": "main", "S3BucketName": "logs", "CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": good});
+    let given =
+        json!({"Name": "main", "S3BucketName": "logs", "CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": good});
     let everything_but_passing = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": "cloudtrail:*", "Resource": "*"}]});
     let call = bench.call_of_user("somebody", Some(everything_but_passing)).await;
@@ -198,7 +199,10 @@ async fn log_groups_and_their_roles_are_checked() {
     assert!(message.contains("iam:PassRole on resource: arn:aws:iam::123456789012:role/good"), "{message}");
 
     let made = ok(&bench, "us-east-1", "CreateTrail", given).await;
-    assert_eq!((made["CloudWatchLogsLogGroupArn"].as_str(), made["CloudWatchLogsRoleArn"].as_str()), (Some(&*group), Some(&*good)));
+    assert_eq!(
+        (made["CloudWatchLogsLogGroupArn"].as_str(), made["CloudWatchLogsRoleArn"].as_str()),
+        (Some(&*group), Some(&*good))
+    );
     let shown = ok(&bench, "us-east-1", "GetTrail", json!({"Name": "main"})).await;
     assert_eq!(shown["Trail"]["CloudWatchLogsLogGroupArn"], group.as_str());
     refused_as(&bench, "us-east-1", "UpdateTrail", json!({"Name": "main", "CloudWatchLogsRoleArn": ""}), ROLE_CODE).await;
