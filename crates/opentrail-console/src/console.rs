@@ -110,7 +110,6 @@ async fn page(console: Arc<Console>, connection: Connection, head: http::request
         parameters: found.parameters,
         query,
         form,
-        etag: head.headers.get(header::IF_NONE_MATCH).cloned(),
         last_event: head.headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned),
     };
     match found.access {

@@ -1,6 +1,5 @@
 //! What surrounds every page: navigation, who is signed in, the region.
 
-use crate::assets;
 use crate::visitor::Visitor;
 
 /// A place in the navigation.
@@ -14,7 +13,10 @@ pub struct Place {
 }
 
 /// The navigation, in groups.
-const PLACES: &[(&str, &[Place])] = &[("", &[Place { path: "", name: "Dashboard", service: None }])];
+const PLACES: &[(&str, &[Place])] = &[(
+    "",
+    &[Place { path: "", name: "Dashboard", service: None }, Place { path: "history", name: "Event history", service: None }],
+)];
 
 /// Given to every template that extends `layout.html`.
 pub struct Frame<'a> {
@@ -50,6 +52,12 @@ impl<'a> Frame<'a> {
         self.visitor.regions()
     }
 
+    /// The region, if it is not the default: forms that ask for pages carry it on.
+    pub fn unusual_region(&self) -> Option<&str> {
+        let (region, default) = (self.region(), self.regions().first().map(String::as_str));
+        (default != Some(region)).then_some(region)
+    }
+
     pub fn arn(&self) -> String {
         self.visitor.arn()
     }
@@ -68,9 +76,5 @@ impl<'a> Frame<'a> {
     /// The path of this page, for the form that changes the region.
     pub fn path(&self) -> &str {
         &self.visitor.wanted.path
-    }
-
-    pub fn asset(&self, name: &str) -> &'static str {
-        assets::path(name)
     }
 }

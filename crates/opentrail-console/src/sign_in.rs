@@ -1,7 +1,6 @@
 //! The sign-in page: a user's or root's password, with MFA code and new password where they are due, or an access key.
 
 use crate::answer::Answer;
-use crate::assets;
 use crate::console::{Connection, Console};
 use crate::form::query_of;
 use crate::guard;
@@ -81,10 +80,6 @@ struct SignInPage<'a> {
 }
 
 impl SignInPage<'_> {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::path(name)
-    }
-
     fn tab(&self, kind: &str) -> String {
         format!("/console/sign-in?{}", query_of(&[("as", kind), ("to", self.to)]))
     }

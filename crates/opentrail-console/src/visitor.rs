@@ -21,7 +21,6 @@ pub struct Wanted {
     pub query: Form,
     /// What was posted.
     pub form: Form,
-    pub etag: Option<HeaderValue>,
     /// Of a stream that was cut off: the last thing the browser got.
     pub last_event: Option<String>,
 }
