@@ -21,7 +21,7 @@ from test_import import event, indexed, run_import, write  # noqa: E402
 
 IMAGES = ROOT / "docs/images/console"
 MAX_BYTES = 150_000
-SIZE = {"width": 1280, "height": 800}
+SIZE = {"width": 1280, "height": 900}
 
 PEOPLE = [("alice", 30), ("bob", 18), ("deploy", 40), ("backup", 12)]
 CALLS = [
@@ -81,7 +81,7 @@ def event_panel(page):
 
 
 def loaded(page):
-    page.wait_for_function("!document.querySelector('[data-load], [aria-busy]')")
+    page.wait_for_selector("[data-load], [aria-busy]", state="detached")
 
 
 # Name, page, what else is done before the picture is taken, how the window is.

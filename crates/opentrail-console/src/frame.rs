@@ -5,7 +5,7 @@ use crate::visitor::Visitor;
 /// A place in the navigation.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
-    /// Path below `/console/`; also how pages say where they are.
+    /// Path below `/console/`; up to a `?`, also how pages say where they are.
     pub path: &'static str,
     pub name: &'static str,
     /// The service whose pages these are, if the server may lack it.
@@ -15,7 +15,10 @@ pub struct Place {
 /// The navigation, in groups.
 const PLACES: &[(&str, &[Place])] = &[(
     "",
-    &[Place { path: "", name: "Dashboard", service: None }, Place { path: "history", name: "Event history", service: None }],
+    &[
+        Place { path: "", name: "Dashboard", service: None },
+        Place { path: "history?q=readOnly%3Afalse", name: "Event history", service: None },
+    ],
 )];
 
 /// Given to every template that extends `layout.html`.
@@ -29,6 +32,11 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     pub fn new(visitor: &'a Visitor, title: &'a str, place: &'a str) -> Self {
         Self { visitor, title, place }
+    }
+
+    /// Whether the page belongs to this place.
+    pub fn is_at(&self, place: &Place) -> bool {
+        place.path.split('?').next() == Some(self.place)
     }
 
     pub fn link(&self, path: &str) -> String {

@@ -52,6 +52,7 @@ struct Table<'a> {
 /// A row of a table with a bar.
 struct Line {
     name: String,
+    whole: String,
     count: u64,
     bad: u64,
     /// Lengths of the bar's parts, in hundredths.
@@ -117,13 +118,27 @@ fn counts(counted: &Counted) -> BTreeMap<String, u64> {
     rows(counted).collect()
 }
 
+/// Without what all of its kind have in common.
+fn short_name(name: &str) -> String {
+    let tail = if name.starts_with("arn:") { name.splitn(6, ':').nth(5).unwrap_or(name) } else { name };
+    shortened(tail.trim_end_matches(".amazonaws.com"), 80)
+}
+
 fn lines(counted: &Counted, bad: &BTreeMap<String, u64>, link: impl Fn(&str) -> String) -> Vec<Line> {
     let rows: Vec<(String, u64)> = rows(counted).filter(|(name, _)| !name.is_empty()).collect();
     let most = rows.iter().map(|(_, count)| *count).max().unwrap_or(1).max(1);
     let line = |(name, count): (String, u64)| {
         let bad = bad.get(&name).copied().unwrap_or(0).min(count);
         let share = |part: u64| (part.saturating_mul(100) / most).max(u64::from(part > 0));
-        Line { link: link(&name), count, bad, bad_width: share(bad), good_width: share(count - bad), name: shortened(&name, 120) }
+        Line {
+            link: link(&name),
+            count,
+            bad,
+            bad_width: share(bad),
+            good_width: share(count - bad),
+            name: short_name(&name),
+            whole: shortened(&name, 400),
+        }
     };
     rows.into_iter().map(line).collect()
 }

@@ -70,6 +70,8 @@ pub fn field_of(name: &str) -> &str {
 pub struct Cell {
     pub column: String,
     pub text: String,
+    /// Stays on one line.
+    pub is_short: bool,
 }
 
 impl Column {
@@ -86,7 +88,8 @@ impl Column {
             "error" => record.error().unwrap_or_default(),
             _ => self.field.as_ref().map(|field| record.cell(field)).unwrap_or_default(),
         };
-        Cell { column: self.name.clone(), text }
+        let short = matches!(self.name.as_str(), "event" | "service" | "region" | "ip" | "readOnly" | "account" | "identity");
+        Cell { column: self.name.clone(), is_short: short && text.len() <= 40, text }
     }
 }
 

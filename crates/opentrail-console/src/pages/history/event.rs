@@ -62,8 +62,8 @@ pub async fn show(visitor: Visitor) -> Shown {
 
 fn detail(visitor: &Visitor, id: &str, record: &Record, all: bool) -> Detail {
     let all = if all { "yes" } else { "" };
-    let own_page = visitor.link(&format!("{}?{}", event_path(id), query_of(&[("all-accounts", all)])).trim_end_matches('?'));
-    let who = visitor.link(&format!("{}/who?{}", event_path(id), query_of(&[("all-accounts", all)])).trim_end_matches('?'));
+    let own_page = visitor.link(format!("{}?{}", event_path(id), query_of(&[("all-accounts", all)])).trim_end_matches('?'));
+    let who = visitor.link(format!("{}/who?{}", event_path(id), query_of(&[("all-accounts", all)])).trim_end_matches('?'));
     let history = |query: &str, more: &[(&str, &str)]| {
         let mut pairs = vec![("q", query)];
         pairs.extend_from_slice(more);
