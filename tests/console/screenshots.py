@@ -21,7 +21,7 @@ from test_import import event, indexed, run_import, write  # noqa: E402
 
 IMAGES = ROOT / "docs/images/console"
 MAX_BYTES = 150_000
-SIZE = {"width": 1280, "height": 900}
+SIZE = {"width": 1240, "height": 780}
 
 PEOPLE = [("alice", 30), ("bob", 18), ("deploy", 40), ("backup", 12)]
 CALLS = [
@@ -89,7 +89,7 @@ PICTURES = [
     ("sign-in", None, None, {}),
     ("dashboard", "", loaded, {}),
     ("dashboard-dark", "", loaded, {"color_scheme": "dark"}),
-    ("history", "history?period=24h", None, {}),
+    ("history", "history?q=readOnly%3Afalse&period=24h", None, {}),
     ("history-event", "history?q=event%3ADelete*&period=24h", event_panel, {}),
     ("history-phone", "history?q=error%3AAccessDenied&period=7d", None, {"viewport": PHONE}),
 ]

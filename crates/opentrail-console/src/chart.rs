@@ -52,7 +52,8 @@ pub struct Series {
 
 /// How many events when; errors in their own colour at the bottom. `title` is read to those who do not see it.
 pub fn histogram(bars: &[Bar], bar_seconds: i64, from: i64, to: i64, title: &str) -> Chart {
-    let highest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(1);
+    // Counts have no halves, so that there is room for whole marks.
+    let highest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(4);
     let (from, to) = within_reason(from, to);
     drawn(from, to, f64_of(highest) * 1.05, title, |chart| {
         let step = bar_seconds.max(1);

@@ -76,6 +76,12 @@ impl<'a> Frame<'a> {
         arn.rsplit(':').next().unwrap_or(&arn).trim_start_matches("user/").to_owned()
     }
 
+    /// Whom the person goes back to from a role.
+    pub fn former(&self) -> Option<String> {
+        let former = self.visitor.wanted.former.as_ref()?;
+        Some(former.caller.arn())
+    }
+
     /// The token for forms.
     pub fn csrf(&self) -> &str {
         self.visitor.session.form_token()

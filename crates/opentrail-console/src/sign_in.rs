@@ -282,8 +282,11 @@ fn signed_in(visit: &Visit, credentials: opentrail_services::TemporaryCredential
 }
 
 pub async fn sign_out(visitor: Visitor) -> Shown {
-    session::end(visitor.app(), &visitor.session).await?;
-    Ok(Answer::redirect("/console/sign-in").with_cookie(&session::removal(visitor.connection.secure)))
+    for session in std::iter::once(&visitor.session).chain(&visitor.wanted.former) {
+        session::end(visitor.app(), session).await?;
+    }
+    let answer = Answer::redirect("/console/sign-in");
+    Ok(session::removals(visitor.connection.secure).iter().fold(answer, |answer, cookie| answer.with_cookie(cookie)))
 }
 
 #[cfg(test)]

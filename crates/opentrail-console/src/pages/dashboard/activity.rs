@@ -22,6 +22,8 @@ const PERIOD: Duration = Duration::hours(24);
 /// Rows of a table, and bars of the chart.
 const ROWS: usize = 10;
 const BARS: usize = 48;
+/// Values with errors that are looked at for the rows of a table.
+const FAILING_VALUES: usize = 1_000;
 
 #[derive(Template)]
 #[template(path = "dashboard/activity.html")]
@@ -31,22 +33,17 @@ struct Page<'a> {
     events: u64,
     errors: u64,
     chart: chart::Chart,
-    services: Vec<Line>,
-    people: Vec<Line>,
-    failures: Vec<Line>,
-}
-
-impl Page<'_> {
-    fn table<'a>(&self, heading: &'a str, lines: &'a [Line]) -> Table<'a> {
-        Table { heading, lines }
-    }
+    services: Table,
+    people: Table,
+    failures: Table,
 }
 
 #[derive(Template)]
 #[template(path = "dashboard/table.html")]
-struct Table<'a> {
-    heading: &'a str,
-    lines: &'a [Line],
+struct Table {
+    heading: &'static str,
+    lines: Vec<Line>,
+    refusal: Option<Refusal>,
 }
 
 /// A row of a table with a bar.
@@ -76,9 +73,10 @@ pub async fn show(visitor: Visitor) -> Shown {
         |query: &str, field: &str, rows: usize| run("CountBy", asked(query, json!({"Fields": [field], "MaxResults": rows})));
     let bars = |query: &str| run("Histogram", asked(query, json!({"Buckets": BARS})));
     let when = futures::future::join(bars(""), bars("errorCode:*"));
-    let by_service = futures::future::join(count("", "eventSource", ROWS), count("errorCode:*", "eventSource", 1_000));
-    let (when, by_service, people, failures) =
-        join4(when, by_service, count("", "userIdentity.arn", ROWS), count("errorCode:*", "errorCode", ROWS)).await;
+    let by_service = futures::future::join(count("", "eventSource", ROWS), count("errorCode:*", "eventSource", FAILING_VALUES));
+    let people =
+        futures::future::join(count("", "userIdentity.arn", ROWS), count("errorCode:*", "userIdentity.arn", FAILING_VALUES));
+    let (when, by_service, people, failures) = join4(when, by_service, people, count("errorCode:*", "errorCode", ROWS)).await;
     let (all, bad) = when;
     let refusal = all.as_ref().err().map(Refusal::from);
     let (all, bad) = (all.unwrap_or_default(), bad.unwrap_or_default());
@@ -100,9 +98,9 @@ pub async fn show(visitor: Visitor) -> Shown {
         events,
         errors,
         chart: chart::histogram(&columns, width, from.unix_timestamp(), now.unix_timestamp(), &title),
-        services: lines(&by_service.0, &failed_services, link("eventSource", false)),
-        people: lines(&people, &BTreeMap::new(), link("userIdentity.arn", false)),
-        failures: lines(&failures, &counts(&failures), link("errorCode", true)),
+        services: table("Service", &by_service.0, &failed_services, link("eventSource", false)),
+        people: table("Caller", &people.0, &counts(&people.1), link("userIdentity.arn", false)),
+        failures: table("Error code", &failures, &counts(&failures), link("errorCode", true)),
     };
     Ok(Answer::page(&page))
 }
@@ -122,6 +120,10 @@ fn counts(counted: &Counted) -> BTreeMap<String, u64> {
 fn short_name(name: &str) -> String {
     let tail = if name.starts_with("arn:") { name.splitn(6, ':').nth(5).unwrap_or(name) } else { name };
     shortened(tail.trim_end_matches(".amazonaws.com"), 80)
+}
+
+fn table(heading: &'static str, counted: &Counted, bad: &BTreeMap<String, u64>, link: impl Fn(&str) -> String) -> Table {
+    Table { heading, lines: lines(counted, bad, link), refusal: counted.as_ref().err().map(Refusal::from) }
 }
 
 fn lines(counted: &Counted, bad: &BTreeMap<String, u64>, link: impl Fn(&str) -> String) -> Vec<Line> {
