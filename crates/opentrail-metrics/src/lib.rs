@@ -33,5 +33,6 @@ pub use evaluate::{Outcome, Point, evaluate};
 pub use expression::{Expression, ExpressionError, Inputs, Value};
 pub use metric::{Metric, UNITS};
 pub use sample::{MAX_EXACT_VALUES, Sample};
-pub use series::{Rollup, Series};
+pub use reason::number;
+pub use series::{ROLLUPS, Rollup, Series};
 pub use statistic::Statistic;
