@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-storage", &["catalog", "eventlog", "kms", "model", "policy", "seal"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-messaging", &["catalog", "eventlog", "patterns", "policy", "seal"], &[]),
+    ("opentrail-alarms", &["catalog", "eventlog", "logs", "messaging", "metrics", "patterns"], &["seal"]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-processing", &["aws-environment", "model", "verify", "wire"], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
@@ -37,6 +38,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "opentrail-services",
         &[
+            "alarms",
             "catalog",
             "delivery",
             "eventlog",

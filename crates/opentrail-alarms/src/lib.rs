@@ -20,11 +20,12 @@ mod alarm;
 mod filter;
 mod math;
 mod store;
+mod watching;
 
 pub use alarm::*;
-pub use filter::{MetricFilter, Transformation, TransformationFault};
+pub use filter::{FilterFollower, MetricFilter, Transformation, TransformationFault};
 pub use math::{Evaluated, MathError, answer, check, statistic};
 pub use store::{
-    ByUnit, Datum, FlushError, KnownMetric, MetricCursor, MetricPage, MetricStore, MetricsWanted, NO_UNIT, Range, SampleBatch,
-    united,
+    ByUnit, Datum, FlushError, KnownMetric, MetricPage, MetricStore, MetricsWanted, NO_UNIT, Range, SampleBatch, united,
 };
+pub use watching::Watching;

@@ -5,6 +5,7 @@ use crate::last_used::LastUsed;
 use crate::opentrail::Searches;
 use crate::signin::SignInThrottle;
 use crate::sts::WebKeys;
+use opentrail_alarms::Watching;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -62,6 +63,8 @@ pub struct App {
     /// Keys of identity providers.
     pub web_keys: Arc<dyn WebKeys>,
     pub topics: Topics,
+    /// Metrics and alarms.
+    pub watching: Watching,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Slows down guessing of passwords.

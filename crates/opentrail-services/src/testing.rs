@@ -8,6 +8,7 @@ use crate::last_used::LastUsed;
 use crate::service::{self, Service};
 use crate::signin::SignInThrottle;
 use async_trait::async_trait;
+use opentrail_alarms::Watching;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
@@ -101,6 +102,7 @@ impl Bench {
             webhooks: WebhookNetworks::default(),
         };
         let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
+        let topics = Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics");
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -111,7 +113,8 @@ impl Bench {
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
-            topics: Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics"),
+            watching: Watching::open(catalog.clone(), intake.clone(), topics.clone()).expect("metrics and alarms"),
+            topics,
             queues,
             catalog,
             searches: crate::opentrail::Searches::default(),

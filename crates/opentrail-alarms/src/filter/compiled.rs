@@ -2,7 +2,7 @@
 
 use super::MetricFilter;
 use crate::store::NO_UNIT;
-use opentrail_catalog::{Catalog, CatalogError};
+use opentrail_catalog::{Catalog, CatalogError, Entity};
 use opentrail_logs::LogGroup;
 use opentrail_patterns::{FilterPattern, FilterSet, Reference, Wanted};
 use std::collections::{BTreeMap, HashMap};
@@ -89,6 +89,10 @@ impl FilterRegistry {
         Ok(())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.by_group.is_empty()
+    }
+
     /// The filters of a group by its id, if it has any.
     pub fn of_group(&self, group_id: &str) -> Option<&Arc<GroupFilters>> {
         self.by_group.get(group_id)
@@ -123,7 +127,6 @@ impl CompiledFilter {
 
 /// `None` for a stored filter that is not understood any more.
 fn compile(filter: &MetricFilter) -> Option<(Wanted, CompiledFilter)> {
-    use opentrail_catalog::Entity;
     let transformation = &filter.transformation;
     let pattern: Result<FilterPattern, _> = filter.pattern.parse();
     let (value, mut references) = match transformation.metric_value.parse::<f64>() {

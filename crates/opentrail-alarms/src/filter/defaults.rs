@@ -2,6 +2,7 @@
 
 use super::compiled::FilterRegistry;
 use crate::store::{Datum, SampleBatch};
+use opentrail_catalog::{Catalog, CatalogError, Entity};
 use opentrail_metrics::{Metric, Sample};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,22 +12,59 @@ const PATIENCE: i64 = 2;
 /// Most minutes of a filter that are waited for. Beyond that the oldest are decided at once.
 const MAX_MINUTES: usize = 180;
 
-/// The minutes that had events, for filters with a default, and whether any event matched.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// The minutes that had events, for a group's filters with a default, and whether any event matched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenMinutes {
+    pub group_id: String,
     /// By filter, then by the minute's beginning in epoch seconds.
     filters: BTreeMap<String, BTreeMap<i64, bool>>,
 }
 
+impl Entity for OpenMinutes {
+    const TABLE: &'static str = "metric_filter_minutes";
+
+    fn key(&self) -> String {
+        self.group_id.clone()
+    }
+}
+
 impl OpenMinutes {
+    /// # Errors
+    /// If the catalog fails.
+    pub fn of_group(catalog: &Catalog, group_id: &str) -> Result<Self, CatalogError> {
+        let kept = catalog.get::<Self>(group_id)?;
+        Ok(kept.map_or_else(|| Self { group_id: group_id.into(), filters: BTreeMap::new() }, |open| Self::clone(&open)))
+    }
+
+    /// Held by whoever changes a group's minutes.
+    pub fn lock_name(group_id: &str) -> String {
+        format!("metric filter minutes {group_id}")
+    }
+
     pub fn is_empty(&self) -> bool {
         self.filters.is_empty()
     }
 
-    /// Notes that a minute had events.
-    pub fn note(&mut self, filter: &str, minute: i64, matched: bool) {
-        let minutes = self.filters.entry(filter.to_owned()).or_default();
-        *minutes.entry(minute).or_default() |= matched;
+    /// Notes which minutes had events and whether any matched, by filter. Returns whether that is new.
+    pub fn note(&mut self, filters: BTreeMap<String, BTreeMap<i64, bool>>) -> bool {
+        let mut new = false;
+        for (filter, minutes) in filters {
+            let known = self.filters.entry(filter).or_default();
+            for (minute, matched) in minutes {
+                match known.get_mut(&minute) {
+                    Some(already) if matched && !*already => {
+                        *already = true;
+                        new = true;
+                    }
+                    Some(_) => {}
+                    None => {
+                        known.insert(minute, matched);
+                        new = true;
+                    }
+                }
+            }
+        }
+        new
     }
 
     /// When the next minute is over, epoch seconds.

@@ -2,11 +2,11 @@
 
 mod compiled;
 mod defaults;
+mod follower;
 mod pass;
 
 pub use compiled::FilterRegistry;
-pub use defaults::OpenMinutes;
-pub use pass::Pass;
+pub use follower::{FilterFollower, close_minutes};
 
 use opentrail_catalog::Entity;
 use opentrail_logs::LogGroup;

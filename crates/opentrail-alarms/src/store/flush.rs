@@ -6,7 +6,7 @@
 
 use super::chunk::{Chunk, KnownMetric, id_of};
 use super::head::{Fresh, FreshUnit, Head};
-use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
+use opentrail_catalog::{Catalog, CatalogError, Changes, Entity, FollowerCursor};
 use opentrail_eventlog::{Intake, LogError, Position};
 use opentrail_metrics::{Metric, ROLLUPS};
 use serde::{Deserialize, Serialize};
@@ -15,26 +15,29 @@ use std::collections::BTreeSet;
 /// How many bytes of chunks go into one entry of the log.
 const ENTRY_BYTES: usize = 3 * 1024 * 1024;
 
-/// How far chunks are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MetricCursor {
-    /// Samples of log entries before this position are in chunks.
-    pub folded: Position,
-    /// A flush has begun that makes chunks complete up to here.
-    #[serde(default)]
-    pub flushing: Option<Position>,
+/// A flush that takes more than one entry of the log, and up to which position it makes chunks complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricFlush {
+    pub end: Position,
 }
 
-impl Entity for MetricCursor {
-    const TABLE: &'static str = "metric_cursor";
+impl Entity for MetricFlush {
+    const TABLE: &'static str = "metric_flush";
 
     fn key(&self) -> String {
         Self::KEY.into()
     }
 }
 
-impl MetricCursor {
+impl MetricFlush {
     pub const KEY: &'static str = "one";
+}
+
+/// The name that the log is kept for the store under.
+pub const FOLLOWER: &str = "metric store";
+
+pub fn cursor(position: Position) -> FollowerCursor {
+    FollowerCursor { name: FOLLOWER.into(), position }
 }
 
 /// Why samples could not be written into chunks.
@@ -47,15 +50,15 @@ pub enum FlushError {
 }
 
 /// Writes what `head` holds. `now` is in epoch seconds. For threads outside the async runtime.
-pub(super) fn flush(catalog: &Catalog, intake: &Intake, head: &Head, cursor: MetricCursor, now: i64) -> Result<(), FlushError> {
+pub(super) fn flush(catalog: &Catalog, intake: &Intake, head: &Head, now: i64) -> Result<(), FlushError> {
     let mut flush = Flush { catalog, intake, changes: Changes::new(), bytes: 0, end: head.end, now };
-    flush.changes.put(&MetricCursor { flushing: Some(head.end), ..cursor });
+    flush.changes.put(&MetricFlush { end: head.end });
     for (scope, metric, fresh) in head.iter() {
         if let Some((account, region)) = scope.split_once('/') {
             flush.metric(account, region, metric, fresh)?;
         }
     }
-    flush.changes.put(&MetricCursor { folded: head.end, flushing: None });
+    flush.changes.put(&cursor(head.end)).delete::<MetricFlush>(MetricFlush::KEY);
     flush.submit()
 }
 

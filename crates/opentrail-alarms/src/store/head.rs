@@ -34,6 +34,11 @@ pub fn scope(account: &str, region: &str) -> String {
 }
 
 impl Head {
+    /// Nothing, up to this position of the log.
+    pub fn at(end: Position) -> Self {
+        Self { end, ..Self::default() }
+    }
+
     pub fn add(&mut self, batch: SampleBatch) {
         let metrics = self.scopes.entry(scope(&batch.account, &batch.region)).or_default();
         for datum in batch.data {

@@ -13,15 +13,17 @@ mod chunk;
 mod flush;
 mod head;
 mod query;
+mod reader;
 mod retention;
 
 pub use batch::{Datum, NO_UNIT, SampleBatch};
-pub use chunk::{KnownMetric, SEPARATOR};
-pub use flush::{FlushError, MetricCursor};
+pub use chunk::KnownMetric;
+pub use flush::FlushError;
 pub use query::{ByUnit, MetricPage, MetricsWanted, Range, united};
 
+use flush::{FOLLOWER, MetricFlush};
 use head::{Fresh, Head};
-use opentrail_catalog::{Catalog, CatalogError};
+use opentrail_catalog::{Catalog, CatalogError, Changes, FollowerCursor};
 use opentrail_eventlog::{Intake, Position};
 use opentrail_metrics::Metric;
 use std::sync::{Arc, Mutex};
@@ -50,7 +52,10 @@ struct Heads {
     current: Head,
     /// On its way into chunks.
     flushing: Option<Arc<Head>>,
-    cursor: MetricCursor,
+    /// All of the log before this position is in chunks.
+    folded: Position,
+    /// A flush was cut short by a crash that makes chunks complete up to here.
+    unfinished: Option<Position>,
     /// When chunks were last written, epoch seconds.
     flushed_at: i64,
 }
@@ -61,15 +66,30 @@ struct Snapshot {
 }
 
 impl MetricStore {
+    /// Without a store there was nothing to be counted before: it begins at the log's end then.
+    ///
     /// # Errors
     /// If the catalog fails.
     pub fn open(catalog: Catalog, intake: Intake) -> Result<Self, CatalogError> {
-        let cursor = catalog.read_once::<MetricCursor>(MetricCursor::KEY)?;
-        let end = intake.log().first();
-        let cursor = cursor.unwrap_or(MetricCursor { folded: end, flushing: None });
-        let mut heads = Heads { cursor, flushed_at: intake.now().unix_timestamp(), ..Heads::default() };
-        heads.current.end = cursor.folded;
+        let cursor = catalog.get::<FollowerCursor>(FOLLOWER)?;
+        let folded = cursor.map_or_else(|| intake.log().end(), |cursor| cursor.position);
+        let unfinished = catalog.read_once::<MetricFlush>(MetricFlush::KEY)?.map(|flush| flush.end);
+        let flushed_at = intake.now().unix_timestamp();
+        let heads = Heads { current: Head::at(folded), folded, unfinished, flushed_at, ..Heads::default() };
         Ok(Self(Arc::new(Inner { catalog, intake, heads: Mutex::new(heads) })))
+    }
+
+    /// Sees to it that the log is kept for the store from now on. To be called before samples come.
+    ///
+    /// # Errors
+    /// If the catalog or the log fails.
+    pub async fn begin(&self) -> Result<(), FlushError> {
+        if self.0.catalog.get::<FollowerCursor>(FOLLOWER)?.is_none() {
+            let mut changes = Changes::new();
+            changes.put(&flush::cursor(self.position()));
+            self.0.intake.submit(Vec::new(), changes.encode()).await?;
+        }
+        Ok(())
     }
 
     fn catalog(&self) -> &Catalog {
@@ -86,65 +106,55 @@ impl MetricStore {
         self.heads(|heads| heads.current.end)
     }
 
-    /// The log before this position is not needed any more.
-    pub fn folded(&self) -> Position {
-        self.heads(|heads| heads.cursor.folded)
-    }
-
     fn heads<T>(&self, with: impl FnOnce(&mut Heads) -> T) -> T {
         with(&mut self.0.heads.lock().expect("no holder panics"))
     }
 
     /// Takes the samples of one entry of the log, which ends at `end`. Entries are taken in order and none twice.
-    ///
-    /// # Errors
-    /// If chunks had to be written and could not be.
-    pub fn take(&self, batches: Vec<SampleBatch>, end: Position) -> Result<(), FlushError> {
-        let begun = self.heads(|heads| {
+    /// Returns whether [`Self::flush`] must be called before the next: a flush that was cut short is finished with
+    /// exactly the samples it had.
+    #[must_use]
+    fn take(&self, batches: Vec<SampleBatch>, end: Position) -> bool {
+        self.heads(|heads| {
             batches.into_iter().for_each(|batch| heads.current.add(batch));
             heads.current.end = end;
-            heads.cursor.flushing
-        });
-        // A flush that was cut short is finished with exactly the samples it had.
-        if begun.is_some_and(|begun| end >= begun) { self.flush() } else { Ok(()) }
+            heads.unfinished.is_some_and(|unfinished| end >= unfinished)
+        })
     }
 
-    /// Writes chunks if it is time to.
-    ///
-    /// # Errors
-    /// If they could not be written; nothing is lost then.
-    pub fn flush_if_due(&self) -> Result<(), FlushError> {
+    /// Whether it is time to write chunks.
+    fn is_due(&self) -> bool {
         let now = self.now();
-        let due = self.heads(|heads| {
+        self.heads(|heads| {
             let waited = now - heads.flushed_at >= FLUSH_SECONDS;
-            let behind = heads.current.end.saturating_sub(heads.cursor.folded);
+            let behind = heads.current.end.saturating_sub(heads.folded);
             let far = behind >= if heads.current.is_empty() { IDLE_POSITIONS } else { FLUSH_POSITIONS };
             let full = heads.current.weight() >= FLUSH_WEIGHT;
-            let unfinished = heads.flushing.is_some();
-            heads.cursor.flushing.is_none() && (far || full || unfinished || (waited && !heads.current.is_empty()))
-        });
-        if due { self.flush() } else { Ok(()) }
+            let failed = heads.flushing.is_some();
+            heads.unfinished.is_none() && (far || full || failed || (waited && !heads.current.is_empty()))
+        })
     }
 
     /// Writes chunks. For threads outside the async runtime; one at a time.
     ///
     /// # Errors
-    /// As [`Self::flush_if_due`].
+    /// If they could not be written; nothing is lost then.
     pub fn flush(&self) -> Result<(), FlushError> {
-        let (head, cursor) = self.heads(|heads| {
+        let head = self.heads(|heads| {
             let end = heads.current.end;
             // One that failed is tried again before anything newer.
             if heads.flushing.is_none() {
-                let head = std::mem::replace(&mut heads.current, Head { end, ..Head::default() });
+                let head = std::mem::replace(&mut heads.current, Head::at(end));
                 heads.flushing = Some(Arc::new(head));
             }
-            (heads.flushing.clone(), heads.cursor)
+            heads.flushing.clone()
         });
         let Some(head) = head else { return Ok(()) };
-        flush::flush(&self.0.catalog, &self.0.intake, &head, cursor, self.now())?;
+        flush::flush(&self.0.catalog, &self.0.intake, &head, self.now())?;
         let now = self.now();
         self.heads(|heads| {
-            heads.cursor = MetricCursor { folded: head.end, flushing: None };
+            heads.folded = head.end;
+            heads.unfinished = None;
             heads.flushing = None;
             heads.flushed_at = now;
         });
