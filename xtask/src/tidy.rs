@@ -60,9 +60,12 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
+    ("opentrail-service-cloudwatch", &["alarms", "catalog", "metrics", "services", "wire"], &["messaging"]),
     (
         "opentrail",
         &[
+            "alarms",
             "aws-environment",
             "catalog",
             "delivery",
@@ -80,6 +83,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "search",
             "services",
             "storage",
+            "trail-logs",
             "verify",
             "wire",
         ],

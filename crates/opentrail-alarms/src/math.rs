@@ -69,8 +69,10 @@ pub fn check(queries: &[MetricQuery]) -> Result<(), MathError> {
         }
     }
     // Without data the order is found all the same.
-    let stats = |query: &MetricQuery| Ok(Evaluated { value: Value::Series(BTreeMap::new()), period: 60, counts: BTreeMap::new() })
-        .map(|evaluated| (query.id.clone(), evaluated));
+    let stats = |query: &MetricQuery| {
+        Ok(Evaluated { value: Value::Series(BTreeMap::new()), period: 60, counts: BTreeMap::new() })
+            .map(|evaluated| (query.id.clone(), evaluated))
+    };
     let known = queries.iter().filter(|query| matches!(query.what, QueryOf::Stat(_))).map(stats);
     let known = known.collect::<Result<BTreeMap<_, _>, MathError>>()?;
     resolve(queries, known, 0, 0).map(drop)

@@ -8,7 +8,6 @@ use opentrail_eventlog::Intake;
 use opentrail_messaging::Topics;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// How often it is looked whether a minute is over that may need a default value.
 const MINUTES: Duration = Duration::from_secs(1);
@@ -38,18 +37,19 @@ impl Watching {
         FilterFollower::new(self.catalog.clone())
     }
 
-    /// Starts the tasks. They end once `stop` turns true.
-    pub fn start(&self, stop: &watch::Receiver<bool>) -> Vec<(&'static str, JoinHandle<()>)> {
+    /// Reads samples, looks at alarms, reports default values and removes what is too old, until `stop` turns true.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
         let (store, alarms, stopping) = (self.metrics.clone(), self.alarms.clone(), stop.clone());
-        let reading = async move { store.follow(move |batch| alarms.touched(batch), stopping).await };
+        let reading = tokio::spawn(async move { store.follow(move |batch| alarms.touched(batch), stopping).await });
         let (alarms, stopping) = (self.alarms.clone(), stop.clone());
-        let looking = async move { alarms.watch(stopping).await };
-        vec![
-            ("metric store", tokio::spawn(reading)),
-            ("alarms", tokio::spawn(looking)),
-            ("default values", tokio::spawn(self.clone().report_defaults(stop.clone()))),
-            ("metric expiry", tokio::spawn(self.clone().expire(stop.clone()))),
-        ]
+        let looking = tokio::spawn(async move { alarms.watch(stopping).await });
+        let reporting = tokio::spawn(self.clone().report_defaults(stop.clone()));
+        let expiring = tokio::spawn(self.expire(stop));
+        for task in [reading, looking, reporting, expiring] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of metrics and alarms failed");
+            }
+        }
     }
 
     async fn report_defaults(self, mut stop: watch::Receiver<bool>) {

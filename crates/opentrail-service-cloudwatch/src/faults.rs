@@ -24,7 +24,9 @@ pub fn constraint(value: &str, member: &str, must: &str) -> ApiError {
 }
 
 pub fn missing(member: &str) -> ApiError {
-    validation(format!("1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"))
+    validation(format!(
+        "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+    ))
 }
 
 pub fn unsupported(what: &str) -> ApiError {

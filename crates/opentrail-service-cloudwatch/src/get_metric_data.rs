@@ -46,11 +46,13 @@ pub async fn get_metric_data(app: &Arc<App>, call: &Call, input: GetMetricDataIn
     };
     let limit = match input.max_datapoints.map(|number| number.whole("maxDatapoints")).transpose()? {
         None => MAX_POINTS,
-        Some(number) => usize::try_from(number).ok().filter(|number| (1..=MAX_POINTS).contains(number)).ok_or_else(|| {
-            constraint(&number.to_string(), "maxDatapoints", &format!("have value between 1 and {MAX_POINTS}"))
-        })?,
+        Some(number) => usize::try_from(number)
+            .ok()
+            .filter(|number| (1..=MAX_POINTS).contains(number))
+            .ok_or_else(|| constraint(&number.to_string(), "maxDatapoints", &format!("have value between 1 and {MAX_POINTS}")))?,
     };
-    let skip = input.next_token.as_deref().map(|token| place_in(token).and_then(|place| place.parse().ok()).ok_or_else(bad_token));
+    let skip =
+        input.next_token.as_deref().map(|token| place_in(token).and_then(|place| place.parse().ok()).ok_or_else(bad_token));
     let skip: usize = skip.transpose()?.unwrap_or(0);
     let shortest = queries.iter().filter_map(stat_period).min().unwrap_or(60);
     let start = aligned_start(start, shortest, call.now.unix_timestamp());

@@ -52,9 +52,11 @@ pub async fn get_metric_statistics(app: &Arc<App>, call: &Call, input: GetMetric
     }
     let (plain, extended) = wanted(&input.statistics.0, &input.extended_statistics.0)?;
     let wanted_unit = unit(input.unit.as_deref(), "unit")?;
-    let metric = Metric { namespace, name: name.clone(), dimensions: dimensions(&input.dimensions.0, |fault| invalid_value(fault))? };
+    let metric =
+        Metric { namespace, name: name.clone(), dimensions: dimensions(&input.dimensions.0, |fault| invalid_value(fault))? };
     let (store, account, region) = (app.watching.metrics.clone(), call.account.clone(), call.region.clone());
-    let found = tokio::task::spawn_blocking(move || store.samples(&account, &region, &metric, Range { start, end, period })).await;
+    let found =
+        tokio::task::spawn_blocking(move || store.samples(&account, &region, &metric, Range { start, end, period })).await;
     let found = found.map_err(|_| ApiError::new("InternalServiceFault", "The query failed.").with_status(500))?;
     let mut datapoints = Vec::new();
     for (unit, samples) in found.map_err(|error| catalog_failure(&error))? {
@@ -72,7 +74,9 @@ fn wanted(plain: &[String], extended: &[String]) -> Result<(Wanted, Wanted), Api
         return Err(invalid_combination("At least one of the parameters Statistics and ExtendedStatistics must be specified."));
     }
     if plain.len() > STATISTICS.len() || extended.len() > 10 {
-        return Err(invalid_value("The collection Statistics must not have a size greater than 5, ExtendedStatistics not greater than 10."));
+        return Err(invalid_value(
+            "The collection Statistics must not have a size greater than 5, ExtendedStatistics not greater than 10.",
+        ));
     }
     let parse = |name: &String| name.parse::<Statistic>().ok().map(|statistic| (name.clone(), statistic));
     let plain = plain.iter().map(|name| {
@@ -81,7 +85,9 @@ fn wanted(plain: &[String], extended: &[String]) -> Result<(Wanted, Wanted), Api
         known.ok_or_else(|| invalid_value(must))
     });
     let extended = extended.iter().map(|name| {
-        parse(name).filter(|(_, statistic)| statistic.is_percentile()).ok_or_else(|| unsupported(&format!("The statistic {name}")))
+        parse(name)
+            .filter(|(_, statistic)| statistic.is_percentile())
+            .ok_or_else(|| unsupported(&format!("The statistic {name}")))
     });
     Ok((plain.collect::<Result<_, _>>()?, extended.collect::<Result<_, _>>()?))
 }

@@ -42,7 +42,8 @@ pub async fn list_metrics(app: &Arc<App>, call: &Call, input: ListMetricsInput) 
     let after = input.next_token.as_deref().map(|token| place_in(token).ok_or_else(|| invalid_value("Invalid NextToken.")));
     let after = after.transpose()?;
     let dimensions = input.dimensions.0.iter().map(|dimension| {
-        let name = dimension.name.as_deref().ok_or_else(|| invalid_value("The parameter Dimensions.member.1.Name is required."))?;
+        let name =
+            dimension.name.as_deref().ok_or_else(|| invalid_value("The parameter Dimensions.member.1.Name is required."))?;
         Ok((name, dimension.value.as_deref()))
     });
     let wanted = MetricsWanted {

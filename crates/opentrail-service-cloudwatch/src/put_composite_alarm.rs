@@ -48,7 +48,9 @@ pub async fn put_composite_alarm(app: &Arc<App>, call: &Call, input: PutComposit
             return Err(validation("AlarmRule must not reference the alarm itself."));
         }
         if find(app, call, child)?.is_none() {
-            return Err(validation(format!("Could not save the composite alarm as alarms [{child}] in the alarm rule do not exist")));
+            return Err(validation(format!(
+                "Could not save the composite alarm as alarms [{child}] in the alarm rule do not exist"
+            )));
         }
     }
     if leads_to(app, call, parsed.children().into_iter().map(name_in), &alarm.name)? {

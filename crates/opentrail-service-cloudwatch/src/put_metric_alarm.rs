@@ -122,7 +122,11 @@ fn rule(input: &PutMetricAlarmInput) -> Result<AlarmRule, ApiError> {
         Some("notBreaching") => MissingData::NotBreaching,
         Some("ignore") => MissingData::Ignore,
         Some(other) => {
-            return Err(constraint(other, "treatMissingData", "satisfy enum value set: [breaching, notBreaching, ignore, missing]"));
+            return Err(constraint(
+                other,
+                "treatMissingData",
+                "satisfy enum value set: [breaching, notBreaching, ignore, missing]",
+            ));
         }
     };
     Ok(AlarmRule { comparison, threshold, evaluation_periods: periods, datapoints_to_alarm: datapoints, missing })
@@ -143,9 +147,9 @@ fn source(input: PutMetricAlarmInput, account: &str) -> Result<Source, ApiError>
         || input.unit.is_some()
         || !input.dimensions.0.is_empty();
     match input.metrics {
-        Some(_) if single => {
-            Err(validation("Metrics list contains one or more queries: Namespace, MetricName, Dimensions, Period, Unit, Statistic and ExtendedStatistic must not be specified."))
-        }
+        Some(_) if single => Err(validation(
+            "Metrics list contains one or more queries: Namespace, MetricName, Dimensions, Period, Unit, Statistic and ExtendedStatistic must not be specified.",
+        )),
         Some(given) => {
             let queries = queries::accept(given, MAX_QUERIES, account, "metrics")?;
             let returned = queries.iter().filter(|query| query.return_data).count();

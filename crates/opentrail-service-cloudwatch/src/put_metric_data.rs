@@ -126,9 +126,7 @@ impl MetricDatum {
     fn sample(&self, place: impl Fn(&str) -> String) -> Result<Sample, ApiError> {
         let both = |one: &str, other: &str| {
             let (one, other) = (place(one), place(other));
-            invalid_combination(format!(
-                "The parameters {one} and {other} are mutually exclusive and you have specified both."
-            ))
+            invalid_combination(format!("The parameters {one} and {other} are mutually exclusive and you have specified both."))
         };
         match (&self.value, &self.values, &self.statistic_values) {
             (Some(_), Some(_), _) => Err(both("Value", "Values")),

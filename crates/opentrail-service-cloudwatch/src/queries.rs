@@ -66,7 +66,9 @@ impl GivenQuery {
         let id = self.id.ok_or_else(|| missing(&format!("{place}.id")))?;
         let plain = id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && id.len() <= 255;
         if !plain || !id.starts_with(|first: char| first.is_ascii_lowercase()) {
-            return Err(validation(format!("The value {id} for parameter id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.")));
+            return Err(validation(format!(
+                "The value {id} for parameter id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
+            )));
         }
         if self.account_id.is_some_and(|given| given != account) {
             return Err(unsupported("Asking for metrics of another account"));
@@ -76,7 +78,9 @@ impl GivenQuery {
         }
         let period = self.period.map(|period| check_period(period.whole("period")?)).transpose()?;
         let what = match (self.metric_stat, self.expression) {
-            (Some(_), None) if period.is_some() => return Err(validation("Period must not be set for a MetricStat; it has its own.")),
+            (Some(_), None) if period.is_some() => {
+                return Err(validation("Period must not be set for a MetricStat; it has its own."));
+            }
             (Some(stat), None) => QueryOf::Stat(stat.accept(place)?),
             (None, Some(expression)) => QueryOf::Expression { expression, period },
             _ => return Err(validation(format!("Exactly one of MetricStat and Expression must be given in query '{id}'."))),

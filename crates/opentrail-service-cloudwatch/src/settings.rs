@@ -49,7 +49,13 @@ pub fn tags(given: &[Tag]) -> Result<BTreeMap<String, String>, ApiError> {
     let mut out = BTreeMap::new();
     for tag in given {
         let key = tag.key.as_deref().filter(|key| (1..=128).contains(&key.chars().count()) && !key.starts_with("aws:"));
-        let key = key.ok_or_else(|| constraint(tag.key.as_deref().unwrap_or_default(), "tags.member.key", "have length between 1 and 128 and must not begin with aws:"))?;
+        let key = key.ok_or_else(|| {
+            constraint(
+                tag.key.as_deref().unwrap_or_default(),
+                "tags.member.key",
+                "have length between 1 and 128 and must not begin with aws:",
+            )
+        })?;
         let value = tag.value.as_deref().filter(|value| value.chars().count() <= 256);
         let value = value.ok_or_else(|| constraint("tag", "tags.member.value", "have length less than or equal to 256"))?;
         out.insert(key.to_owned(), value.to_owned());

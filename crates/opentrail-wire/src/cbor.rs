@@ -208,7 +208,15 @@ impl Reader<'_> {
 
 /// A number; as text where JSON has none, spelt as the JSON protocols do.
 fn float(number: f64) -> Value {
-    let spelt = || if number.is_nan() { "NaN" } else if number > 0.0 { "Infinity" } else { "-Infinity" };
+    let spelt = || {
+        if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+    };
     Number::from_f64(number).map_or_else(|| spelt().into(), Value::Number)
 }
 
@@ -241,7 +249,9 @@ mod tests {
     fn what_is_not_a_value_is_refused() {
         let deep = "81".repeat(40) + "01";
         let long = format!("9f{}ff", "00".repeat(MAX_VALUES + 1));
-        for bad in ["", "a1", "a1616100ff", "a10102", "62c328", "ff", "9b7fffffffffffffff", "3bffffffffffffffff", "0101", &deep, &long] {
+        for bad in
+            ["", "a1", "a1616100ff", "a10102", "62c328", "ff", "9b7fffffffffffffff", "3bffffffffffffffff", "0101", &deep, &long]
+        {
             assert!(decode_cbor(&hex::decode(bad).expect("hexadecimal")).is_err(), "{}", &bad[..bad.len().min(40)]);
         }
     }

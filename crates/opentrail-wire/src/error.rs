@@ -101,9 +101,7 @@ pub fn encode_error(protocol: Protocol, namespace: Option<&str>, error: &ApiErro
             json_error(error, Some(error.extra_value("__type").unwrap_or(&error.code))).to_string().into_bytes()
         }
         Protocol::RestJson => json_error(error, None).to_string().into_bytes(),
-        Protocol::Cbor => {
-            cbor::encode(&json_error(error, Some(error.extra_value("__type").unwrap_or(&error.code))), &[])
-        }
+        Protocol::Cbor => cbor::encode(&json_error(error, Some(error.extra_value("__type").unwrap_or(&error.code))), &[]),
         Protocol::Query => query_error(namespace, error, request_id),
         Protocol::S3 => s3_error(error, request_id),
     };

@@ -103,7 +103,9 @@ pub fn of_composite(
     let known = |name: &str| child(name).map(|status| (arn(name), status.state, status.transitioned_ms));
     let changed = trigger.and_then(known);
     let reason = match &changed {
-        _ if status.reason == UNCHECKED => format!("{} was created and its alarm rule evaluates to {}", alarm.arn(), state.as_str()),
+        _ if status.reason == UNCHECKED => {
+            format!("{} was created and its alarm rule evaluates to {}", alarm.arn(), state.as_str())
+        }
         Some((child, state, since)) => format!("{child} transitioned to {} at {}", state.as_str(), spelt_out(*since)),
         None => format!("{} was updated and its alarm rule evaluates to {}", alarm.arn(), state.as_str()),
     };
@@ -111,9 +113,7 @@ pub fn of_composite(
         Some(changed) if status.reason != UNCHECKED => vec![changed],
         _ => rule.children().into_iter().filter_map(|name| known(name_in(name))).take(MAX_TOLD).collect(),
     };
-    let shown = |(arn, state, since): &(String, AlarmState, i64)| {
-        json!({"arn": arn, "state": {"value": state.as_str(), "timestamp": spelt(*since)}})
-    };
+    let shown = |(arn, state, since): &(String, AlarmState, i64)| json!({"arn": arn, "state": {"value": state.as_str(), "timestamp": spelt(*since)}});
     let reason_data = json!({"triggeringAlarms": triggers.iter().map(shown).collect::<Vec<_>>()}).to_string();
     NewState { state, reason, reason_data: Some(reason_data), triggers }
 }

@@ -43,9 +43,7 @@ pub fn text(alarm: &Alarm, from: AlarmState, status: &AlarmStatus, triggers: &[(
         Watches::Metric(metric) => text["Trigger"] = trigger(metric),
         Watches::Composite(CompositeAlarm { rule, .. }) => {
             text["AlarmRule"] = rule.as_str().into();
-            let child = |(arn, state, since): &(String, AlarmState, i64)| {
-                json!({"Arn": arn, "State": {"Value": state.as_str(), "Timestamp": spelt(*since)}})
-            };
+            let child = |(arn, state, since): &(String, AlarmState, i64)| json!({"Arn": arn, "State": {"Value": state.as_str(), "Timestamp": spelt(*since)}});
             text["TriggeringChildren"] = triggers.iter().map(child).collect();
         }
     }

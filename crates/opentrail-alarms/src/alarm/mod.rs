@@ -15,9 +15,7 @@ mod status;
 mod transition;
 mod watcher;
 
-pub use config::{
-    Alarm, CompositeAlarm, MetricAlarm, MetricQuery, MetricStat, QueryOf, Source, Suppressor, Watches, name_in,
-};
+pub use config::{Alarm, CompositeAlarm, MetricAlarm, MetricQuery, MetricStat, QueryOf, Source, Suppressor, Watches, name_in};
 pub use status::{AlarmStatus, HistoryItem, HistoryKind, SuppressedBy, Suppression, spelt};
 pub use transition::{NewState, enter};
 pub use watcher::{AlarmError, Alarms};

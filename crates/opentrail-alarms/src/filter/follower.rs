@@ -123,7 +123,11 @@ pub async fn close_minutes(catalog: &Catalog, intake: &Intake, registry: &mut Fi
         let mut open = OpenMinutes::of_group(catalog, &group)?;
         let batches: Vec<SampleBatch> = open.close(now, registry);
         let mut changes = Changes::new();
-        if open.is_empty() { changes.delete::<OpenMinutes>(&open.key()) } else { changes.put(&open) };
+        if open.is_empty() {
+            changes.delete::<OpenMinutes>(&open.key())
+        } else {
+            changes.put(&open)
+        };
         batches.iter().for_each(|batch| batch.put_into(&mut changes));
         intake.submit(Vec::new(), changes.encode()).await?;
         drop(lock);

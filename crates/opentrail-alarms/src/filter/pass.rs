@@ -117,7 +117,10 @@ impl Tally {
         let key = (minute, values);
         let new = !self.samples.contains_key(&key);
         if new && self.samples.len() >= MAX_DIMENSION_SETS {
-            tracing::warn!(filter = filter.key, "a metric filter found more than {MAX_DIMENSION_SETS} sets of dimensions at once");
+            tracing::warn!(
+                filter = filter.key,
+                "a metric filter found more than {MAX_DIMENSION_SETS} sets of dimensions at once"
+            );
             return 0;
         }
         let weight = if new { SAMPLE_BYTES + key.1.iter().map(String::len).sum::<usize>() } else { 0 };
