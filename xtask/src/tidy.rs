@@ -81,6 +81,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "processing",
             "seal",
             "search",
+            "service-cloudwatch",
             "services",
             "storage",
             "trail-logs",
