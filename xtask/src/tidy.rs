@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "kms",
             "messaging",
             "model",
+            "patterns",
             "policy",
             "query",
             "processing",

@@ -29,7 +29,7 @@ impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (catalog, applier) = Catalog::open(&dir.path().join("catalog.db")).expect("catalog");
-        let config = LogConfig { sync: false, ..LogConfig::default() };
+        let config = LogConfig { segment_bytes: 1024 * 1024, sync: false, ..LogConfig::default() };
         let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("log");
         let clock = Arc::new(ManualClock::new(at(NOW)));
         let intake = Intake::new(log, Arc::clone(&clock) as Arc<_>);

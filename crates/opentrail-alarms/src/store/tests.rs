@@ -25,7 +25,7 @@ impl Place {
 
     fn open(dir: tempfile::TempDir, now: i64) -> Self {
         let (catalog, applier) = Catalog::open(&dir.path().join("catalog.db")).expect("catalog");
-        let config = LogConfig { sync: false, ..LogConfig::default() };
+        let config = LogConfig { segment_bytes: 1024 * 1024, sync: false, ..LogConfig::default() };
         let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("log");
         let clock = ManualClock::new(OffsetDateTime::from_unix_timestamp(now).expect("a time"));
         let intake = Intake::new(log, Arc::new(clock));
@@ -147,8 +147,6 @@ fn a_flush_cut_short_is_finished_without_counting_twice() {
     written.upto = end;
     written.slots = hours.range(start..written.end()).map(|(at, sample)| (*at, sample.clone())).collect();
     submit(&place.intake, Changes::new().put(&MetricFlush { end }).put(&written));
-    let later = Changes::new();
-    drop(later);
     let place = place.reopen(NOW);
     place.put(vec![datum(-5, 7.0)]);
     assert_eq!(place.total(), 57.0);
@@ -169,7 +167,7 @@ fn old_samples_lose_detail_and_end() {
     let place = place.reopen(NOW + 30 * day);
     assert_eq!((place.sums(minutes).len(), place.sums(hours).len()), (0, 1));
     assert_eq!(place.store.expire().expect("expires"), 1);
-    let place = place.reopen(NOW + 460 * day);
+    let place = place.reopen(NOW + 470 * day);
     assert_eq!(place.sums(hours).len(), 0);
     assert_eq!(place.store.expire().expect("expires"), 2);
     assert_eq!(place.catalog.list::<KnownMetric>("").expect("catalog"), []);
@@ -197,11 +195,11 @@ fn metrics_are_listed_from_memory_and_chunks_page_by_page() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(10) })]
 
     /// Whatever is put, flushed and killed in between, every sample counts once.
     #[test]
-    fn every_sample_counts_once(steps in prop::collection::vec((0u8..6, 0i64..80_000), 1..25)) {
+    fn every_sample_counts_once(steps in prop::collection::vec((0u8..6, 0i64..80_000), 1..14)) {
         let mut place = Place::new();
         let mut expect: BTreeMap<i64, f64> = BTreeMap::new();
         for (step, at) in steps {
