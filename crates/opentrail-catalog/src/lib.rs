@@ -18,6 +18,7 @@
 mod applier;
 mod change;
 mod entity;
+mod follow;
 mod locks;
 mod observer;
 mod store;
@@ -26,6 +27,7 @@ mod trails;
 pub use applier::CatalogApplier;
 pub use change::{Change, Changes};
 pub use entity::Entity;
+pub use follow::{Follower, FollowerCursor, Made, follow};
 pub use locks::NamedLock;
 pub use observer::Observer;
 pub use store::Catalog;

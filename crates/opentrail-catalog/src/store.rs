@@ -93,6 +93,11 @@ impl Catalog {
         self.0.locks.lock(name).await
     }
 
+    /// Waits for several locks. For followers, whose one entry changes what several handlers change.
+    pub async fn lock_all<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<NamedLock> {
+        self.0.locks.lock_all(names).await
+    }
+
     /// One entity by key.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Counts of values, histograms, completion.
 
-use crate::columns::{Column, count_combinations, rows_of};
+use crate::columns::{Column, count_combinations, rows_of, totals};
 use crate::error::HistoryError;
 use crate::evaluate::evaluate;
 use crate::history::{History, matches, plan_of, window_of};
@@ -10,7 +10,7 @@ use crate::part::{Part, Work};
 use crate::plan::{Place, Plan};
 use crate::rows::RowSet;
 use crate::search::{CountRow, Counts, Histogram, Scope, Search, bar_width};
-use crate::visit::{Candidate, Question, Window, candidates};
+use crate::visit::{AnyPart, Candidate, Question, Window, candidates};
 use opentrail_query::Field;
 use opentrail_query::matching::Matcher;
 use std::collections::{BTreeMap, HashMap};
@@ -57,22 +57,13 @@ impl History {
         let counts = in_threads(&parts, BTreeMap::new, &|candidate, counts: &mut BTreeMap<i64, u64>, work| {
             let times = candidate.part.times()?;
             let answered = candidate.part.with(|part| question.rows(part, work))?;
-            work.take(times.len() as u64 / 4)?;
-            let shown = u32::try_from(times.len()).unwrap_or(u32::MAX).min(answered.total);
-            let mut bars: HashMap<i64, u64> = HashMap::new();
-            let mut last = (i64::MIN, 0);
-            answered.rows.each(0, shown, |row| {
-                let bar = times[row as usize].div_euclid(fine);
-                if bar == last.0 {
-                    last.1 += 1;
-                } else {
-                    *bars.entry(last.0).or_default() += last.1;
-                    last = (bar, 1);
-                }
-                true
-            });
-            *bars.entry(last.0).or_default() += last.1;
-            bars.into_iter().filter(|(_, count)| *count > 0).for_each(|(bar, count)| *counts.entry(bar).or_default() += count);
+            work.take(times.len() as u64 / 8)?;
+            // A part in memory may have grown in between.
+            let times = &times[..times.len().min(answered.total as usize)];
+            match &candidate.part {
+                AnyPart::Segment(_) => count_ordered(times, &answered.rows, fine, counts),
+                AnyPart::Live(_) => count_unordered(times, &answered.rows, fine, counts),
+            }
             Ok(())
         })?;
         let mut all = BTreeMap::<i64, u64>::new();
@@ -183,6 +174,12 @@ impl Tally {
         if events == 0 || fields.is_empty() {
             return Ok(());
         }
+        if let ([only], true) = (fields, events == u64::from(answered.total))
+            && let Some(totals) = totals(only, part, work)?
+        {
+            totals.into_iter().for_each(|(value, count)| self.count_value(&value, count));
+            return Ok(());
+        }
         work.take(events / 4)?;
         let mut columns = Vec::new();
         for field in fields {
@@ -201,17 +198,10 @@ impl Tally {
     }
 
     fn count_values(&mut self, column: &Column, rows: &RowSet) {
-        let mut counts = vec![0u64; column.values.len()];
-        match rows {
-            RowSet::All => column.of_row.iter().for_each(|value| counts[*value as usize] += 1),
-            rows => rows.each(0, column.of_row.len() as u32, |row| {
-                counts[column.of_row[row as usize] as usize] += 1;
-                true
-            }),
-        }
+        let mut counts = column.count(rows);
         for (row, more) in column.more.iter().filter(|(row, _)| rows.contains(**row)) {
             // Spellings of a place can give a row one value twice.
-            let mut seen = vec![&column.values[column.of_row[*row as usize] as usize]];
+            let mut seen = vec![&column.values[column.of_row.get(*row) as usize]];
             for value in more {
                 if !seen.contains(&&column.values[*value as usize]) {
                     seen.push(&column.values[*value as usize]);
@@ -220,9 +210,13 @@ impl Tally {
             }
         }
         for (value, count) in column.values.iter().zip(counts).filter(|(_, count)| *count > 0) {
-            let number = number_of(&mut self.numbers[0], value);
-            self.count(vec![number], count);
+            self.count_value(value, count);
         }
+    }
+
+    fn count_value(&mut self, value: &[u8], count: u64) {
+        let number = number_of(&mut self.numbers[0], value);
+        self.count(vec![number], count);
     }
 
     fn count_combinations(&mut self, columns: &[Column], rows: &RowSet) {
@@ -303,6 +297,29 @@ fn by_number(numbers: HashMap<Vec<u8>, u32>) -> Vec<Vec<u8>> {
         names[number as usize] = name;
     }
     names
+}
+
+/// Adds how many of the rows are in each bar, of times that descend.
+fn count_ordered(times: &[i64], rows: &RowSet, width: i64, counts: &mut BTreeMap<i64, u64>) {
+    let mut from = 0;
+    while let Some(time) = times.get(from) {
+        let bar = time.div_euclid(width);
+        let to = from + times[from..].partition_point(|time| *time >= bar * width);
+        let count = rows.len_between(from as u32, to as u32);
+        if count > 0 {
+            *counts.entry(bar).or_default() += count;
+        }
+        from = to;
+    }
+}
+
+fn count_unordered(times: &[i64], rows: &RowSet, width: i64, counts: &mut BTreeMap<i64, u64>) {
+    let mut bars: HashMap<i64, u64> = HashMap::new();
+    rows.each(0, times.len() as u32, |row| {
+        *bars.entry(times[row as usize].div_euclid(width)).or_default() += 1;
+        true
+    });
+    bars.into_iter().for_each(|(bar, count)| *counts.entry(bar).or_default() += count);
 }
 
 /// Bars of the width that fits, from counts by the beginnings of finer ones.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file = records ▪ where their blocks begin ▪ times ▪ positions ▪ places ▪ texts ▪ their rows ▪ UUIDs ▪ their rows (3)
-//!      ▪ words ▪ their texts ▪ filter ▪ description ▪ footer
+//!      ▪ words ▪ their texts ▪ filter ▪ columns of some fields ▪ description ▪ footer
 //! ```
 //!
 //! Row 0 is the newest event. A text has a number, in the order of paths and then values; a word has the numbers of the
@@ -13,6 +13,7 @@ pub(crate) mod filter;
 pub(crate) mod layout;
 pub(crate) mod live_source;
 pub(crate) mod reading;
+pub(crate) mod row_values;
 pub(crate) mod segment;
 pub(crate) mod source;
 pub(crate) mod stored_source;

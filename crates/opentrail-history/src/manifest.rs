@@ -3,7 +3,7 @@
 //! Segments and position are committed together, by replacing this one file. What is in the directory and not in it is
 //! left over from a crash, or of another version, and is removed.
 
-use crate::disk::layout::FORMAT;
+use crate::disk::layout::{FORMAT, OLDEST_FORMAT};
 use crate::disk::segment::Segment;
 use crate::error::{HistoryError, HistoryErrorKind};
 use opentrail_eventlog::Position;
@@ -27,7 +27,7 @@ const SEGMENT: &str = "seg";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
-    /// [`FORMAT`] of the files.
+    /// [`FORMAT`] of the files; older segments may be among them.
     pub format: u32,
     /// Everything below is in segments.
     pub position: Position,
@@ -146,7 +146,8 @@ impl Manifest {
             Err(source) => return Err(HistoryError::File { path, source }),
         };
         match serde_json::from_slice::<Self>(&text) {
-            Ok(manifest) if manifest.format == FORMAT => Ok(manifest),
+            // The next save says the new version; versions before it then begin anew instead of misreading.
+            Ok(manifest) if (OLDEST_FORMAT..=FORMAT).contains(&manifest.format) => Ok(Self { format: FORMAT, ..manifest }),
             Ok(_) => {
                 tracing::warn!(path = %path.display(), "the event history is of another version and is made again from the log");
                 Ok(Self::default())

@@ -1,5 +1,6 @@
 //! What searches need of a part of the history, be it in memory or on disk.
 
+use crate::disk::row_values::Numbers;
 use crate::error::HistoryError;
 use crate::folding;
 use crate::limits;
@@ -50,6 +51,13 @@ pub(crate) trait Part {
 
     /// Appends the rows that have a value.
     fn append_rows(&self, rows: RowsAt, to: &mut Vec<u32>) -> Result<(), HistoryError>;
+
+    /// Whether a path has a column, see [`Part::column`].
+    fn has_column(&self, path: PathId) -> bool;
+
+    /// By row, which of a path's values it has, numbered from 1 in the order of [`Part::each_leaf`]; 0 for none. There
+    /// is a column for some paths, and only where no row has two of their values.
+    fn column(&self, path: PathId) -> Result<Option<Numbers>, HistoryError>;
 
     fn record(&self, row: u32) -> Result<Bytes, HistoryError>;
 }

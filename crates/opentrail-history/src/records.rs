@@ -7,6 +7,7 @@
 
 use crate::limits::{BLOCK_RECORD_BYTES, BLOCK_RECORDS, RECORD_LEVEL};
 use bytes::Bytes;
+use std::cell::RefCell;
 
 /// Bytes of a block before what is compressed.
 const HEADER: usize = 8;
@@ -114,6 +115,19 @@ pub(crate) fn put_block(out: &mut Vec<u8>, plain: usize, packed: &[u8]) {
     out.extend_from_slice(packed);
 }
 
+thread_local! {
+    /// Making one takes longer than unpacking a small block.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn decompress(kept: &mut Option<zstd::bulk::Decompressor<'static>>, packed: &[u8], size: usize) -> Option<Vec<u8>> {
+    let decompressor = match kept {
+        Some(decompressor) => decompressor,
+        none => none.insert(zstd::bulk::Decompressor::new().ok()?),
+    };
+    decompressor.decompress(packed, size).ok()
+}
+
 /// What a block held before it was compressed; `None` if it is damaged.
 pub(crate) fn unpack(block: &[u8]) -> Option<Vec<u8>> {
     let (header, rest) = block.split_at_checked(4)?;
@@ -121,7 +135,7 @@ pub(crate) fn unpack(block: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let size = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
-    let plain = zstd::bulk::decompress(&block[HEADER..], size).ok()?;
+    let plain = DECOMPRESSOR.with_borrow_mut(|kept| decompress(kept, &block[HEADER..], size))?;
     (plain.len() == size).then_some(plain)
 }
 

@@ -48,6 +48,27 @@ impl RowSet {
         }
     }
 
+    /// How many of the rows from `from` up to before `to` are in it.
+    pub fn len_between(&self, from: u32, to: u32) -> u64 {
+        match self {
+            Self::All => u64::from(to.saturating_sub(from)),
+            Self::Few(rows) => {
+                let before = |end: u32| rows.partition_point(|row| *row < end);
+                before(to).saturating_sub(before(from)) as u64
+            }
+            Self::Many(bits) => {
+                let before = |row: u32| (1u64 << (row % 64)) - 1;
+                let (first, last) = (from as usize / 64, to as usize / 64);
+                let words = bits.get(first..(last + 1).min(bits.len())).unwrap_or_default();
+                let count = |word: u64| u64::from(word.count_ones());
+                let whole: u64 = words.iter().map(|word| count(*word)).sum();
+                let left_of = words.first().map_or(0, |word| count(word & before(from)));
+                let right_of = bits.get(last).map_or(0, |word| count(word & !before(to)));
+                if from < to { whole - left_of - right_of } else { 0 }
+            }
+        }
+    }
+
     pub fn contains(&self, row: u32) -> bool {
         match self {
             Self::Few(rows) => rows.binary_search(&row).is_ok(),
@@ -244,6 +265,10 @@ mod tests {
                                 all.iter().copied().filter(|r| (3..100).contains(r)).collect::<Vec<_>>()
                             );
                             assert_eq!((set.len(total), set.is_none()), (all.len() as u64, all.is_empty()));
+                            for (from, to) in [(0, 130), (0, 64), (64, 128), (3, 100), (63, 65), (128, 130), (7, 7), (9, 8)] {
+                                let between = all.iter().filter(|row| (from..to).contains(*row)).count() as u64;
+                                assert_eq!(set.len_between(from, to), between, "{from} {to}");
+                            }
                         };
                         check(left.clone().and(right.clone()), &|r| a.contains(r) && b.contains(r));
                         check(left.clone().or(right.clone(), total), &|r| a.contains(r) || b.contains(r));

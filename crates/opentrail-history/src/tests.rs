@@ -412,6 +412,36 @@ fn searches_that_ask_too_much_are_refused() {
     assert!(error.is_ok() || matches!(error.unwrap_err().kind(), HistoryErrorKind::FixRequest));
 }
 
+/// What version 4 wrote, 40 events in one segment without columns, is read, added to, and merged.
+#[test]
+fn segments_of_the_version_before_are_read_and_merged() {
+    let dir = TempDir::new().unwrap();
+    let old = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/version-4");
+    std::fs::create_dir(dir.path().join("2024-05-10")).unwrap();
+    for file in ["manifest.json", "2024-05-10/00000000000000000001.seg"] {
+        std::fs::copy(old.join(file), dir.path().join(file)).unwrap();
+    }
+    let config = HistoryConfig { retention: day(36_500), ..HistoryConfig::new(dir.path().to_owned()) };
+    let (mut sink, history) = crate::open(config.clone()).unwrap();
+    assert_eq!((sink.cursor(), history.count()), (41, 40));
+    let count = |history: &History, fields: &[&str]| {
+        let fields: Vec<Field> = fields.iter().filter_map(|name| Field::named(name)).collect();
+        let counts = history.count_by(&Search::newest(Query::parse("source:s3 user:alice").unwrap(), 0), &fields, 2).unwrap();
+        counts.rows.into_iter().map(|row| (row.values.join(" "), row.count)).collect::<Vec<_>>()
+    };
+    let expect = [("DeleteBucket alice".to_owned(), 7), ("GetObject alice".to_owned(), 7)];
+    assert_eq!(count(&history, &["event", "user"]), expect);
+    for n in 41..=60 {
+        sink.apply(&[event(n, NOON + seconds(n))]).unwrap();
+        sink.flush_all().unwrap();
+    }
+    sink.commit(61).unwrap();
+    drop(sink);
+    assert!(!dir.path().join("2024-05-10/00000000000000000001.seg").exists(), "it was merged");
+    let (_sink, history) = crate::open(config).unwrap();
+    assert_eq!((history.count(), count(&history, &["event", "user"])), (60, expect.into()));
+}
+
 #[test]
 fn odd_records_stop_nothing() {
     let dir = TempDir::new().unwrap();

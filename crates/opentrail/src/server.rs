@@ -1,6 +1,7 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
+use crate::followers::{Followers, least_read};
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
@@ -79,6 +80,7 @@ pub struct Running {
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     logs_tidying: tokio::task::JoinHandle<()>,
+    followers: Followers,
     sweeping: tokio::task::JoinHandle<()>,
     delivering: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
@@ -195,6 +197,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
+    let followers = Followers::new(catalog, intake);
     Ok(Running {
         address,
         secure: tls.is_some(),
@@ -208,6 +211,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         accepting,
         housekeeping,
         logs_tidying,
+        followers,
         sweeping,
         delivering,
         history: history_thread,
@@ -242,6 +246,7 @@ impl Running {
         }
         self.housekeeping.abort();
         self.logs_tidying.abort();
+        self.followers.stop().await;
         self.stop_lifecycle.send_replace(true);
         if let Err(error) = self.lifecycle.await {
             tracing::error!(%error, "the lifecycle worker failed");
@@ -413,6 +418,7 @@ fn trim_log(server: &Server, log_retention: Duration) -> anyhow::Result<usize> {
     let catalog = app.catalog.checkpoint()?;
     let delivered =
         app.catalog.list::<DeliveryState>("")?.iter().filter(|state| state.deleted.is_none()).map(|state| state.cursor).min();
-    let keep_from = catalog.min(app.history.flushed()).min(delivered.unwrap_or(u64::MAX));
+    let followed = least_read(&app.catalog)?;
+    let keep_from = [delivered, followed].into_iter().flatten().fold(catalog.min(app.history.flushed()), u64::min);
     Ok(app.intake.log().trim(keep_from, log_retention)?)
 }

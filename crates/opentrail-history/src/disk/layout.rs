@@ -1,15 +1,19 @@
 //! The description of a segment and the frame of its file.
 
+use super::row_values::StoredColumn;
 use super::table::TableIndex;
 use super::wire::{Taking, put_bytes, put_number};
 use crate::live::paths::Reserved;
 use crate::records::{put_block, unpack};
 use std::ops::Range;
 
-/// Version of all files of the history; what is of another version is set aside and rebuilt.
-pub(crate) const FORMAT: u32 = 4;
+/// Version of all files of the history; what is of a version that cannot be read is made again from the log.
+pub(crate) const FORMAT: u32 = 5;
+/// The oldest version that can be read: its segments have no columns, until they are merged.
+pub(crate) const OLDEST_FORMAT: u32 = 4;
 
-const MAGIC: &[u8; 8] = b"otrseg04";
+const MAGIC: &[u8; 8] = b"otrseg05";
+const OLDER_MAGIC: &[u8; 8] = b"otrseg04";
 /// Where the description begins, its bytes, checksum of these, magic.
 pub(crate) const FOOTER: usize = 8 + 4 + 4 + 8;
 
@@ -34,10 +38,13 @@ pub(crate) enum Section {
     Words,
     WordTexts,
     Filter,
+    RowValues,
 }
 
 impl Section {
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 15;
+    /// The sections that every version has.
+    const BEFORE_COLUMNS: usize = 14;
 }
 
 /// Where a section is, and its checksum.
@@ -46,6 +53,18 @@ pub(crate) struct Extent {
     pub at: u64,
     pub bytes: u64,
     pub checksum: u32,
+}
+
+impl Extent {
+    fn encode(self, out: &mut Vec<u8>) {
+        put_number(out, self.at);
+        put_number(out, self.bytes);
+        put_number(out, u64::from(self.checksum));
+    }
+
+    fn decode(taking: &mut Taking<'_>) -> Option<Self> {
+        Some(Self { at: taking.number()?, bytes: taking.number()?, checksum: taking.small()? })
+    }
 }
 
 /// A path, and which texts and UUIDs are its values.
@@ -78,6 +97,7 @@ pub(crate) struct Description {
     pub uuid_samples: Vec<u64>,
     /// Times of some rows.
     pub time_samples: Vec<u32>,
+    pub columns: Vec<StoredColumn>,
 }
 
 impl Description {
@@ -90,11 +110,8 @@ impl Description {
             out.extend_from_slice(&time.to_le_bytes());
         }
         put_number(&mut out, u64::from(self.record_blocks));
-        for extent in &self.sections {
-            put_number(&mut out, extent.at);
-            put_number(&mut out, extent.bytes);
-            put_number(&mut out, u64::from(extent.checksum));
-        }
+        let (sections, columns) = self.sections.split_at(Section::BEFORE_COLUMNS);
+        sections.iter().for_each(|extent| extent.encode(&mut out));
         put_number(&mut out, self.paths.len() as u64);
         for path in &self.paths {
             out.push(u8::from(path.reserved));
@@ -108,6 +125,9 @@ impl Description {
         self.uuid_samples.iter().for_each(|sample| out.extend_from_slice(&sample.to_le_bytes()));
         put_number(&mut out, self.time_samples.len() as u64);
         self.time_samples.iter().for_each(|sample| out.extend_from_slice(&sample.to_le_bytes()));
+        columns.iter().for_each(|extent| extent.encode(&mut out));
+        put_number(&mut out, self.columns.len() as u64);
+        self.columns.iter().for_each(|column| column.encode(&mut out));
         let mut block = Vec::new();
         put_block(&mut block, out.len(), &zstd::bulk::compress(&out, 1)?);
         Ok(block)
@@ -126,8 +146,8 @@ impl Description {
             record_blocks: taking.small()?,
             ..Self::default()
         };
-        for extent in &mut description.sections {
-            *extent = Extent { at: taking.number()?, bytes: taking.number()?, checksum: taking.small()? };
+        for extent in &mut description.sections[..Section::BEFORE_COLUMNS] {
+            *extent = Extent::decode(&mut taking)?;
         }
         let (mut texts, mut uuids) = (0u32, 0u32);
         for _ in 0..taking.number()? {
@@ -147,11 +167,32 @@ impl Description {
         for _ in 0..taking.number()? {
             description.time_samples.push(u32::from_le_bytes(taking.take(4)?.try_into().ok()?));
         }
+        // Before version 5 this was the end.
+        if !taking.is_empty() {
+            description.decode_columns(&mut taking)?;
+        }
         let whole = taking.is_empty()
             && description.texts.count == texts
             && description.uuid_samples.len() == (uuids as usize).div_ceil(SAMPLED_UUIDS as usize)
             && description.time_samples.len() == (description.rows as usize).div_ceil(SAMPLED_ROWS as usize);
         whole.then_some(description)
+    }
+
+    fn decode_columns(&mut self, taking: &mut Taking<'_>) -> Option<()> {
+        for extent in &mut self.sections[Section::BEFORE_COLUMNS..] {
+            *extent = Extent::decode(taking)?;
+        }
+        let bytes = self.sections[Section::RowValues as usize].bytes;
+        for _ in 0..taking.number()? {
+            let column = StoredColumn::decode(taking)?;
+            let path = self.paths.get(column.path as usize)?;
+            let inside = column.at.checked_add(column.bytes(self.rows)).is_some_and(|end| end <= bytes);
+            if !inside || !path.uuids.is_empty() {
+                return None;
+            }
+            self.columns.push(column);
+        }
+        Some(())
     }
 }
 
@@ -173,7 +214,8 @@ pub(crate) fn footer(at: u64, description: &[u8]) -> [u8; FOOTER] {
 
 /// Where the description stands, and its bytes; `None` if this is no footer.
 pub(crate) fn read_footer(footer: &[u8; FOOTER]) -> Option<(u64, u32)> {
-    let intact = footer[16..] == *MAGIC && crc32fast::hash(&footer[..12]).to_le_bytes() == footer[12..16];
+    let known = footer[16..] == *MAGIC || footer[16..] == *OLDER_MAGIC;
+    let intact = known && crc32fast::hash(&footer[..12]).to_le_bytes() == footer[12..16];
     intact.then(|| {
         let at = footer[..8].try_into().map_or(0, u64::from_le_bytes);
         (at, footer[8..12].try_into().map_or(0, u32::from_le_bytes))

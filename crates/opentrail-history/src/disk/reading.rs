@@ -2,6 +2,7 @@
 
 use super::filter::{last_group_key, text_key, uuid_key};
 use super::layout::{SAMPLED_UUIDS, Section, StoredPath, find_reserved};
+use super::row_values::Numbers;
 use super::segment::Segment;
 use super::table::Entry;
 use super::writer::{LIST_BITS, SEVERAL};
@@ -269,6 +270,14 @@ impl Part for Segment {
 
     fn append_rows(&self, rows: RowsAt, to: &mut Vec<u32>) -> Result<(), HistoryError> {
         self.each_row_of(rows, |row| to.push(row))
+    }
+
+    fn has_column(&self, path: PathId) -> bool {
+        Segment::has_column(self, path)
+    }
+
+    fn column(&self, path: PathId) -> Result<Option<Numbers>, HistoryError> {
+        self.column_of(path)
     }
 
     fn record(&self, row: u32) -> Result<Bytes, HistoryError> {

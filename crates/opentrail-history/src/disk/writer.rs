@@ -9,6 +9,7 @@
 
 use super::filter::{FilterWriter, last_group_key, text_key, uuid_key};
 use super::layout::{Description, Extent, SAMPLED_ROWS, SAMPLED_UUIDS, Section, StoredPath, footer, path_order};
+use super::row_values::ColumnWriter;
 use super::source::{Columns, Source, Values};
 use super::table::TableWriter;
 use super::wire::put_rows;
@@ -182,6 +183,8 @@ struct ValueWriter<'a> {
     uuid_rows: Vec<u8>,
     uuid_lists: Vec<u8>,
     uuid_list_rows: Vec<u8>,
+    /// Columns, one after the other.
+    row_values: Vec<u8>,
     uuid_count: u32,
     filter: FilterWriter,
     gathered: Vec<u32>,
@@ -205,6 +208,7 @@ impl<'a> ValueWriter<'a> {
             uuid_rows: Vec::new(),
             uuid_lists: Vec::new(),
             uuid_list_rows: Vec::new(),
+            row_values: Vec::new(),
             uuid_count: 0,
             // Every UUID has a second key, and texts are most often more than UUIDs.
             filter: FilterWriter::new(values + values / 2),
@@ -232,15 +236,25 @@ impl<'a> ValueWriter<'a> {
             let stream = |values: fn(&'a dyn Source, usize) -> Box<dyn Values + 'a>| {
                 having.iter().map(|(source, path)| Stream { source: *source, values: values(sources[*source], *path) }).collect()
             };
-            self.write_texts(name, stream(|source, path| source.texts(path)))?;
+            let column = ColumnWriter::of_path(reserved, name, self.rows.total());
+            let column = self.write_texts(name, stream(|source, path| source.texts(path)), column)?;
             self.write_uuids(name, stream(|source, path| source.uuids(path)))?;
             let (texts, uuids) = (texts..self.texts.count(), uuids..self.uuid_count);
+            let number = description.paths.len() as u32;
+            let column = column.filter(|_| uuids.is_empty()).and_then(|column| column.finish(number, &mut self.row_values));
+            description.columns.extend(column);
             description.paths.push(StoredPath { reserved, name: name.into(), texts, uuids });
             having.iter().for_each(|(source, _)| at[*source] += 1);
         }
     }
 
-    fn write_texts(&mut self, path: &[u8], streams: Vec<Stream<'_>>) -> Result<(), HistoryError> {
+    /// Answers the path's column, if it has one.
+    fn write_texts(
+        &mut self,
+        path: &[u8],
+        streams: Vec<Stream<'_>>,
+        mut column: Option<ColumnWriter>,
+    ) -> Result<Option<ColumnWriter>, HistoryError> {
         merge(streams, &mut |same| {
             self.gather(same)?;
             let (kind, value) = (same[0].values.kind(), same[0].values.value());
@@ -249,8 +263,10 @@ impl<'a> ValueWriter<'a> {
                 self.numbers[stream.source][stream.values.number() as usize] = number;
             }
             self.filter.add(text_key(path, value));
+            column = column.take().and_then(|column| column.add(&self.gathered));
             Ok(())
-        })
+        })?;
+        Ok(column)
     }
 
     fn write_uuids(&mut self, path: &[u8], streams: Vec<Stream<'_>>) -> Result<(), HistoryError> {
@@ -314,6 +330,7 @@ impl<'a> ValueWriter<'a> {
             (Section::Words, &words),
             (Section::WordTexts, &word_texts),
             (Section::Filter, &self.filter.bytes),
+            (Section::RowValues, &self.row_values),
         ];
         for (section, bytes) in sections {
             description.sections[section as usize] = out.section(bytes)?;

@@ -3,6 +3,7 @@
 use super::Live;
 use super::leaves::{Kind, Leaf};
 use super::paths::{PathId, Reserved, is_at_or_below};
+use crate::disk::row_values::Numbers;
 use crate::error::HistoryError;
 use crate::folding::{starts_with_folded, write_uuid};
 use crate::part::{LeafValue, Part, RowsAt, VisitLeaf, Word, Work};
@@ -133,6 +134,14 @@ impl Part for Live {
             to.extend_from_slice(self.leaves.rows(self.leaves.get(leaf)));
         }
         Ok(())
+    }
+
+    fn has_column(&self, _: PathId) -> bool {
+        false
+    }
+
+    fn column(&self, _: PathId) -> Result<Option<Numbers>, HistoryError> {
+        Ok(None)
     }
 
     fn record(&self, row: u32) -> Result<Bytes, HistoryError> {
