@@ -7,7 +7,7 @@ use crate::poster::Lanes;
 use crate::registry::Registry;
 use crate::request::Requests;
 use crate::trail_event::TrailEvent;
-use opentrail_catalog::{Catalog, CatalogError, Changes, Entity, Follower, Made, follow};
+use opentrail_catalog::{Catalog, CatalogError, Changes, Entity, Follower, Made};
 use opentrail_eventlog::{Event, Intake, LoggedEntry};
 use opentrail_messaging::topics::{PublishError, WebhookNetworks};
 use opentrail_messaging::{Queues, Topics};
@@ -101,15 +101,14 @@ impl Rules {
         Ok(Self(inner))
     }
 
-    /// Matches what the log tells of and calls API destinations, until `stop` turns true.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
-        let matching = follow(
-            self.0.catalog.clone(),
-            self.0.intake.clone(),
-            RuleFollower { inner: Arc::clone(&self.0) },
-            stop.clone(),
-        );
-        tokio::join!(matching, Arc::clone(&self.0).post_until(stop));
+    /// What matches the events that the log tells of.
+    pub fn follower(&self) -> RuleFollower {
+        RuleFollower { inner: Arc::clone(&self.0) }
+    }
+
+    /// Calls API destinations until `stop` turns true.
+    pub async fn post_until(&self, stop: watch::Receiver<bool>) {
+        Arc::clone(&self.0).post_until(stop).await;
     }
 
     pub fn stats(&self) -> RuleStats {
@@ -125,8 +124,9 @@ impl Rules {
     }
 }
 
-pub(crate) struct RuleFollower {
-    pub inner: Arc<Inner>,
+/// Reads the log and matches.
+pub struct RuleFollower {
+    inner: Arc<Inner>,
 }
 
 impl Follower for RuleFollower {
@@ -205,12 +205,11 @@ impl Inner {
     /// is left to the next.
     fn match_all(&self, candidates: &[&Arc<CompiledRule>], event: &BusEvent, out: &mut Outbox) -> Result<(), RulesError> {
         let ingestion_time = timestamp::event_time(self.intake.now());
-        let matched =
-            Matched { event: &event.event, hops: event.hops, now_ms: self.now_ms(), ingestion_time: &ingestion_time };
+        let matched = Matched { event: &event.event, hops: event.hops, now_ms: self.now_ms(), ingestion_time: &ingestion_time };
         for rule in candidates {
             let name = rule.rule.name.as_str();
             let done_before = event.after.as_ref().filter(|(after, _)| name <= after.as_str());
-            if done_before.is_some_and(|(after, _)| name < after) || !rule.pattern.matches(&event.event) {
+            if done_before.is_some_and(|(after, _)| name < after.as_str()) || !rule.pattern.matches(&event.event) {
                 continue;
             }
             if done_before.is_none() {

@@ -2,15 +2,16 @@
 //!
 //! Source: EventBridge user guide, "Input transformation".
 
+use crate::event::MAX_EVENT_BYTES;
 use crate::path::{JsonPath, PathFault};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
 /// Most paths of a transformer.
-pub const MAX_PATHS: usize = 100;
+pub const MAX_INPUT_PATHS: usize = 100;
 /// Longest template and longest fixed input, in characters.
-pub const MAX_TEMPLATE_CHARS: usize = 8192;
+pub const MAX_INPUT_CHARS: usize = 8192;
 
 /// What of a matched event a target gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +59,10 @@ pub struct Template {
 enum Piece {
     Text(String),
     /// A placeholder, and whether it stands between quotes.
-    Variable { name: String, quoted: bool },
+    Variable {
+        name: String,
+        quoted: bool,
+    },
 }
 
 /// What a template makes.
@@ -172,6 +176,10 @@ impl Template {
     fn fill(&self, value: impl Fn(&str) -> Option<Value>) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
+            if out.len() > MAX_EVENT_BYTES {
+                // Too much already, and not delivered.
+                return out;
+            }
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Variable { name, quoted } => match (self.form, value(name)) {

@@ -40,13 +40,10 @@ mod api_destination;
 mod poster;
 mod request;
 
-#[cfg(test)]
-mod tests;
-
 pub use api_destination::{ApiDestination, Authorization, Connection, ConnectionParameter, Secrets, SecretsFault};
 pub use bus::{DEFAULT_BUS, EventBus, bus_arn, key_of_bus_arn};
 pub use event::{BusEvent, EventDraft, MAX_EVENT_BYTES, MAX_HOPS};
-pub use follower::{RuleStats, Rules, RulesError};
-pub use input::{Input, InputFault};
+pub use follower::{RuleFollower, RuleStats, Rules, RulesError};
+pub use input::{Input, InputFault, MAX_INPUT_CHARS, MAX_INPUT_PATHS};
 pub use path::{JsonPath, PathFault};
 pub use rule::{HttpParameters, MAX_TARGETS, Rule, RuleState, Target, TargetKind};

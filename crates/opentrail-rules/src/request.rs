@@ -157,7 +157,10 @@ mod tests {
         let url = address(&destination, &secrets, &http).expect("a URL");
         assert_eq!(url.as_str(), "https://example.com/one/events/t/wo?x=1&k=a+b");
         let headers = headers(&secrets, &http).expect("headers");
-        assert_eq!((&headers["authorization"], &headers["x-a"]), (&"Basic dTpw".parse().expect("a value"), &"1".parse().expect("a value")));
+        assert_eq!(
+            (&headers["authorization"], &headers["x-a"]),
+            (&"Basic dTpw".parse().expect("a value"), &"1".parse().expect("a value"))
+        );
         assert_eq!(with_parameters(r#"{"a":1}"#, &secrets.body), r#"{"a":1,"team":"audit"}"#);
         assert_eq!(with_parameters("[1]", &secrets.body), "[1]");
         let elsewhere = ApiDestination { endpoint: "file:///etc/passwd".into(), ..destination };

@@ -44,7 +44,6 @@ impl BusRequest {
     }
 }
 
-
 /// # Errors
 /// `ValidationException`, `ResourceAlreadyExistsException`, `LimitExceededException`.
 pub async fn create_event_bus(app: &Arc<App>, call: &Call, input: BusRequest) -> Result<Reply, ApiError> {
@@ -127,8 +126,7 @@ pub async fn list_event_buses(app: &Arc<App>, call: &Call, input: ListRequest) -
     let first = input.next_token.is_none() && DEFAULT_BUS.starts_with(&wanted);
     let page = Page::of(input.next_token, input.limit)?;
     // The default bus comes first, with settings or without.
-    let (buses, next) =
-        page.read::<EventBus>(app, &prefix, |bus| bus.name != DEFAULT_BUS && bus.name.starts_with(&wanted))?;
+    let (buses, next) = page.read::<EventBus>(app, &prefix, |bus| bus.name != DEFAULT_BUS && bus.name.starts_with(&wanted))?;
     let default = first.then(|| names::bus(app, call, DEFAULT_BUS)).transpose()?;
     let mut output = json!({"EventBuses": default.iter().chain(&buses).map(shown).collect::<Vec<_>>()});
     if let Some(next) = next {

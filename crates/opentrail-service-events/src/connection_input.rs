@@ -78,10 +78,9 @@ impl AuthParameters {
             return Err(invalid("ConnectivityParameters are not supported by OpenTrail."));
         }
         let authorization = match (kind, self.basic_auth_parameters, self.api_key_auth_parameters) {
-            ("BASIC", Some(basic), None) => Authorization::Basic {
-                username: text(basic.username, "username")?,
-                password: text(basic.password, "password")?,
-            },
+            ("BASIC", Some(basic), None) => {
+                Authorization::Basic { username: text(basic.username, "username")?, password: text(basic.password, "password")? }
+            }
             ("API_KEY", None, Some(key)) => Authorization::ApiKey {
                 name: text(key.api_key_name, "apiKeyName")?,
                 value: text(key.api_key_value, "apiKeyValue")?,

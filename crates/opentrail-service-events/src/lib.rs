@@ -37,9 +37,9 @@ mod missing;
 #[cfg(test)]
 mod tests;
 
-use names::{bus_resource, destination_resource, connection_resource, rule_resource, tagged_resource};
-use opentrail_services::{Handler, Operation, Service, handler};
+use names::{bus_resource, connection_resource, destination_resource, rule_resource, tagged_resource};
 use opentrail_services::service::ResourceOf;
+use opentrail_services::{Handler, Operation, Service, handler};
 
 pub static SERVICE: Service = Service {
     name: "events",

@@ -50,9 +50,7 @@ pub fn name<'a>(given: Option<&'a str>, member: &str) -> Result<&'a str, ApiErro
         length if length > MAX_NAME_CHARS => {
             Err(constraint(name, member, &format!("have length less than or equal to {MAX_NAME_CHARS}")))
         }
-        _ if !name.bytes().all(plain) => {
-            Err(constraint(name, member, "satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"))
-        }
+        _ if !name.bytes().all(plain) => Err(constraint(name, member, "satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+")),
         _ => Ok(name),
     }
 }
@@ -133,8 +131,7 @@ impl Page {
         let mut found: Vec<E> = Vec::new();
         let mut after = self.after.as_ref().map(|token| format!("{prefix}{token}"));
         loop {
-            let page: Vec<E> =
-                app.catalog.scan(prefix, after.as_deref(), MAX_PAGE).map_err(|error| catalog_failure(&error))?;
+            let page: Vec<E> = app.catalog.scan(prefix, after.as_deref(), MAX_PAGE).map_err(|error| catalog_failure(&error))?;
             let full = page.len() == MAX_PAGE;
             after = page.last().map(Entity::key);
             found.extend(page.into_iter().filter(&fits));
@@ -206,8 +203,9 @@ pub fn anything(_: &App, _: &Call, _: &Value) -> String {
 /// `ValidationException`, `ResourceNotFoundException`.
 pub fn connection(app: &App, call: &Call, given: Option<&str>) -> Result<Arc<Connection>, ApiError> {
     let name = name(given, "name")?;
-    get(app, &Connection::key_of(&call.account, &call.region, name))?
-        .ok_or_else(|| crate::faults::not_found(format!("Failed to describe the connection(s). Connection '{name}' does not exist.")))
+    get(app, &Connection::key_of(&call.account, &call.region, name))?.ok_or_else(|| {
+        crate::faults::not_found(format!("Failed to describe the connection(s). Connection '{name}' does not exist."))
+    })
 }
 
 /// The destination of this name.
@@ -217,6 +215,8 @@ pub fn connection(app: &App, call: &Call, given: Option<&str>) -> Result<Arc<Con
 pub fn destination(app: &App, call: &Call, given: Option<&str>) -> Result<Arc<ApiDestination>, ApiError> {
     let name = name(given, "name")?;
     get(app, &ApiDestination::key_of(&call.account, &call.region, name))?.ok_or_else(|| {
-        crate::faults::not_found(format!("Failed to describe the api-destination(s). An api-destination '{name}' does not exist."))
+        crate::faults::not_found(format!(
+            "Failed to describe the api-destination(s). An api-destination '{name}' does not exist."
+        ))
     })
 }

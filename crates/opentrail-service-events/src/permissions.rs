@@ -88,8 +88,7 @@ fn statement(input: &PutPermissionRequest, bus: &EventBus) -> Result<Value, ApiE
         }
         other => return Err(constraint(other, "principal", "satisfy regular expression pattern: (\\d{12}|\\*)")),
     };
-    let mut statement =
-        json!({"Sid": sid, "Effect": "Allow", "Principal": who, "Action": action, "Resource": bus.arn()});
+    let mut statement = json!({"Sid": sid, "Effect": "Allow", "Principal": who, "Action": action, "Resource": bus.arn()});
     if let Some(Condition { kind, key, value }) = &input.condition {
         if kind != "StringEquals" || key != "aws:PrincipalOrgID" {
             return Err(invalid("Condition must be StringEquals on aws:PrincipalOrgID."));
@@ -130,7 +129,11 @@ pub async fn remove_permission(app: &Arc<App>, call: &Call, input: RemovePermiss
         let before = statements.len();
         statements.retain(|statement| statement["Sid"] != sid);
         if statements.len() == before {
-            return Err(not_found(if before == 0 { "EventBus does not have a policy." } else { "Statement with the provided id does not exist." }));
+            return Err(not_found(if before == 0 {
+                "EventBus does not have a policy."
+            } else {
+                "Statement with the provided id does not exist."
+            }));
         }
         (!statements.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": statements}).to_string())
     };

@@ -44,7 +44,7 @@ pub struct GivenEvent {
 /// What is recorded: which events, never what they say.
 pub fn recorded(input: &Value) -> Value {
     let mut input = input.clone();
-    for entry in input["Entries"].as_array_mut().into_iter().flatten() {
+    for entry in input.get_mut("Entries").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(detail) = entry.get_mut("Detail") {
             *detail = json!("HIDDEN_DUE_TO_SECURITY_REASONS");
         }
@@ -105,7 +105,8 @@ impl GivenEvent {
                 ("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."))
             })
         }
-        let parts = || Ok((given(&self.source, "Source")?, given(&self.detail_type, "DetailType")?, given(&self.detail, "Detail")?));
+        let parts =
+            || Ok((given(&self.source, "Source")?, given(&self.detail_type, "DetailType")?, given(&self.detail, "Detail")?));
         let (source, detail_type, detail) = match parts() {
             Ok(parts) => parts,
             Err(fault) => return Ok(Err(fault)),

@@ -21,12 +21,11 @@ pub fn check(app: &App, call: &Call, role_arn: &str, rule_arn: &str, action: Opt
     let named = Role::split_arn(role_arn).filter(|(account, _)| *account == call.account);
     let (account, name) = named.ok_or_else(|| invalid(format!("Provided role '{role_arn}' is not of this account.")))?;
     let role = app.catalog.get::<Role>(&Role::key_of(account, name)).map_err(|error| catalog_failure(&error))?;
-    let role = role.filter(|role| role.arn() == role_arn && trusts(role, call, rule_arn)).ok_or_else(|| {
-        invalid(format!("Provided role '{role_arn}' cannot be assumed by principal '{SERVICE_PRINCIPAL}'."))
-    })?;
+    let role = role
+        .filter(|role| role.arn() == role_arn && trusts(role, call, rule_arn))
+        .ok_or_else(|| invalid(format!("Provided role '{role_arn}' cannot be assumed by principal '{SERVICE_PRINCIPAL}'.")))?;
     let Some((action, resource)) = action else { return Ok(()) };
-    let standing =
-        Standing::of_role(&app.catalog, account, name, &role.id).map_err(|error| catalog_failure(&error))?;
+    let standing = Standing::of_role(&app.catalog, account, name, &role.id).map_err(|error| catalog_failure(&error))?;
     let context = standing.context(
         RequestContext::new()
             .with("aws:PrincipalArn", role_arn)

@@ -1,14 +1,12 @@
 //! A target as it is given and shown.
 
 use crate::faults::{constraint, invalid};
-use opentrail_rules::{HttpParameters, Input, Target, TargetKind};
+use opentrail_rules::{HttpParameters, Input, MAX_INPUT_CHARS, MAX_INPUT_PATHS, Target, TargetKind};
 use opentrail_wire::ApiError;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-const MAX_PATHS: usize = 100;
-const MAX_INPUT_CHARS: usize = 8192;
 const MAX_ARN_CHARS: usize = 1600;
 /// Members of targets that are of kinds which are not here.
 const UNSUPPORTED: &[&str] = &[
@@ -129,9 +127,7 @@ impl GivenTarget {
             (Some(text), None, None) => Input::Constant(text),
             (None, Some(path), None) if path == "$" => Input::Whole,
             (None, Some(path), None) => Input::Path(path),
-            (None, None, Some(given)) => {
-                Input::Transformer { paths: given.input_paths_map, template: given.input_template }
-            }
+            (None, None, Some(given)) => Input::Transformer { paths: given.input_paths_map, template: given.input_template },
             _ => {
                 let message = format!("Only one of Input, InputPath, or InputTransformer must be provided for target {id}.");
                 return Err(invalid(message));
@@ -141,8 +137,8 @@ impl GivenTarget {
             Input::Transformer { template, .. } if template.is_empty() => {
                 return Err(invalid(format!("InputTemplate of target {id} must not be empty.")));
             }
-            Input::Transformer { paths, .. } if paths.len() > MAX_PATHS => {
-                return Err(invalid(format!("InputPathsMap of target {id} has more than {MAX_PATHS} paths.")));
+            Input::Transformer { paths, .. } if paths.len() > MAX_INPUT_PATHS => {
+                return Err(invalid(format!("InputPathsMap of target {id} has more than {MAX_INPUT_PATHS} paths.")));
             }
             Input::Transformer { template: text, .. } | Input::Constant(text) if text.chars().count() > MAX_INPUT_CHARS => {
                 return Err(invalid(format!("The input of target {id} is longer than {MAX_INPUT_CHARS} characters.")));
@@ -189,9 +185,7 @@ pub fn shown(target: &Target) -> Value {
     if let Some(arn) = &target.dead_letter_arn {
         shown["DeadLetterConfig"] = json!({"Arn": arn});
     }
-    for (member, value) in
-        [("MaximumRetryAttempts", target.max_retries), ("MaximumEventAgeInSeconds", target.max_age_s)]
-    {
+    for (member, value) in [("MaximumRetryAttempts", target.max_retries), ("MaximumEventAgeInSeconds", target.max_age_s)] {
         if let Some(value) = value {
             shown["RetryPolicy"][member] = value.into();
         }

@@ -18,6 +18,7 @@ use opentrail_import::Importer;
 use opentrail_kms::Kms;
 use opentrail_messaging::topics::TopicsConfig;
 use opentrail_messaging::{Queues, Topics};
+use opentrail_rules::Rules;
 use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
@@ -58,6 +59,7 @@ pub struct Server {
     pub uploads: Uploads,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
+    pub rules: Rules,
 }
 
 impl Server {
@@ -162,6 +164,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
     });
+    let webhooks = config.sns_webhooks.clone();
+    let rules = Rules::open(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), Arc::clone(&app.seal), &webhooks)
+        .context("cannot open the event rules")?;
     let (root_key, _) =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
@@ -178,7 +183,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let (stop_accepting, stopping) = watch::channel(false);
     let server =
-        Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
+        Arc::new(Server { stopping: stopping.clone(), rules, app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -197,7 +202,12 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
-    let followers = Followers::new(catalog, intake);
+    let mut followers = Followers::new(catalog, intake);
+    followers.start(server.rules.follower());
+    followers.start_beside("rules' calls", {
+        let rules = server.rules.clone();
+        move |stopping| async move { rules.post_until(stopping).await }
+    });
     Ok(Running {
         address,
         secure: tls.is_some(),
