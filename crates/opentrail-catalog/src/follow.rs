@@ -89,9 +89,12 @@ pub async fn follow<F: Follower>(catalog: Catalog, intake: Intake, mut follower:
             None => Following::begin(&catalog, &intake, follower.name()).await,
         };
         let error = match begun {
-            Ok(mut following) => match following.run(&mut follower, &mut stop, &mut pause).await {
+            Ok(mut following) => match following.run(&mut follower, &mut stop).await {
                 Ok(()) => return,
                 Err(error) => {
+                    if std::mem::take(&mut following.moved) {
+                        pause = FIRST_PAUSE;
+                    }
                     place = Some(following);
                     error
                 }
@@ -141,6 +144,8 @@ struct Following<'a> {
     taken: Position,
     /// Events between the cursor and `taken`.
     unsaved: u64,
+    /// Whether anything was taken since the last failure.
+    moved: bool,
 }
 
 impl<'a> Following<'a> {
@@ -156,7 +161,7 @@ impl<'a> Following<'a> {
             }
         };
         let from = cursor.position.max(log.first());
-        Ok(Self { intake, reader: log.reader(from)?, taken: from, cursor, unsaved: 0 })
+        Ok(Self { intake, reader: log.reader(from)?, taken: from, cursor, unsaved: 0, moved: false })
     }
 
     /// Reads again what was not taken.
@@ -164,17 +169,11 @@ impl<'a> Following<'a> {
         Ok(Self { reader: self.intake.log().reader(self.taken)?, ..self })
     }
 
-    async fn run<F: Follower>(
-        &mut self,
-        follower: &mut F,
-        stop: &mut watch::Receiver<bool>,
-        pause: &mut Duration,
-    ) -> Result<(), Fault> {
+    async fn run<F: Follower>(&mut self, follower: &mut F, stop: &mut watch::Receiver<bool>) -> Result<(), Fault> {
         loop {
             let entries = self.next_stretch()?;
             if !entries.is_empty() {
                 self.take(follower, &entries).await?;
-                *pause = FIRST_PAUSE;
                 continue;
             }
             tokio::select! {
@@ -218,6 +217,7 @@ impl<'a> Following<'a> {
                 self.save(made, reached).await?;
                 follower.committed();
             }
+            self.moved = true;
             left = &left[taken..];
         }
         Ok(())
@@ -266,7 +266,7 @@ mod tests {
     #[error("refused")]
     struct Refused;
 
-    /// Counts events one entry at a time; every third call fails.
+    /// Counts events one entry at a time; some calls fail.
     struct Counter {
         catalog: Catalog,
         calls: Arc<AtomicUsize>,
@@ -280,7 +280,7 @@ mod tests {
         }
 
         async fn take(&mut self, entries: &[LoggedEntry]) -> Result<Made, Refused> {
-            if self.calls.fetch_add(1, Ordering::Relaxed) % 3 == 1 {
+            if self.calls.fetch_add(1, Ordering::Relaxed) % 7 == 3 {
                 return Err(Refused);
             }
             let mut made = Made { up_to: Some(entries[0].end()), ..Made::default() };

@@ -39,6 +39,8 @@ pub enum CatalogError {
     Database(#[from] rusqlite::Error),
     #[error("entity {table}/{key} is not in a form this version reads")]
     Entity { table: String, key: String, source: serde_json::Error },
+    #[error("the catalog's database is in use")]
+    InUse,
     #[error("a change in the event log is not in a form this version reads")]
     Change(#[source] serde_json::Error),
 }

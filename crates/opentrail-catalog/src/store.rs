@@ -212,6 +212,18 @@ impl Catalog {
         Ok(if busy == 0 { position.and_then(|p| u64::try_from(p).ok()).unwrap_or(0) } else { 0 })
     }
 
+    /// Writes the database's file anew, so that nothing of what was replaced or removed is left in it. Nobody else may use
+    /// the catalog meanwhile.
+    ///
+    /// # Errors
+    /// If the database fails or is in use.
+    pub fn rewrite(&self) -> Result<(), CatalogError> {
+        let connection = Connection::open(&self.0.path)?;
+        connection.execute_batch("VACUUM")?;
+        let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy == 0 { Ok(()) } else { Err(CatalogError::InUse) }
+    }
+
     /// [`Self::list`], kept in memory until an entity of the kind changes. For kinds of which there are few.
     ///
     /// # Errors

@@ -32,7 +32,12 @@ mod query_protocol;
 mod recording;
 mod regions;
 pub mod s3;
+<<<<<<< HEAD
 pub mod service;
+=======
+mod sealing;
+mod service;
+>>>>>>> main
 mod session;
 pub mod signin;
 pub mod sns;
@@ -50,6 +55,7 @@ pub use last_used::LastUsed;
 pub use query_protocol::{flattened, query_compatible};
 pub use recording::{Outcome, S3Facts, lower_cased};
 pub use regions::announce_regions;
+pub use sealing::{SealingError, seal_plain_secrets};
 pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_all, refuse, run};
 pub use session::Session;
 pub use temporary::{Holder, TemporaryCredentials, TokenFault};

@@ -60,7 +60,13 @@ pub struct Bench {
     pub buckets: Arc<FakeBuckets>,
     history: Mutex<HistorySink>,
     /// Deleted last.
-    _dir: TempDir,
+    dir: TempDir,
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Bench {
@@ -121,7 +127,7 @@ impl Bench {
             lookup_limiter: LookupLimiter::default(),
             last_used: LastUsed::default(),
         };
-        Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), _dir: dir }
+        Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), dir }
     }
 
     /// A call of the root user in us-east-1, now.
@@ -185,6 +191,12 @@ impl Bench {
 
     pub fn last_record(&self) -> Value {
         self.records().pop().expect("something is recorded")
+    }
+
+    /// Whether this text is anywhere in the catalog's files.
+    pub fn catalog_holds(&self, text: &str) -> bool {
+        let files = ["catalog.sqlite", "catalog.sqlite-wal"].map(|name| std::fs::read(self.dir.path().join(name)));
+        files.iter().flatten().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
     }
 
     /// Brings the event history up to date.

@@ -23,7 +23,7 @@ use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
-use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer};
+use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer, seal_plain_secrets};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
@@ -39,6 +39,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use zeroize::Zeroizing;
 
 /// Most connections at a time; more wait in the listen queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -110,6 +111,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     let intake = Intake::new(log.clone(), Arc::new(SystemClock));
     let seal = root_key::open(config, &catalog, &intake).await?;
+    let sealed = seal_plain_secrets(&catalog, &intake, &seal).await.context("cannot seal the secrets of an earlier version")?;
+    if sealed > 0 {
+        tracing::info!(sealed, "sealed secrets that an earlier version kept in plain");
+    }
     let kms = Kms::new(&dir.join("keys/kms"), catalog.clone(), Arc::clone(&seal));
     let destroyed = kms.sweep().context("cannot sweep key material")?;
     if destroyed > 0 {
@@ -164,13 +169,18 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
     });
+<<<<<<< HEAD
     let webhooks = config.sns_webhooks.clone();
     let rules = Rules::open(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), Arc::clone(&app.seal), &webhooks)
         .context("cannot open the event rules")?;
     let (root_key, _) =
+=======
+    let root_key =
+>>>>>>> main
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
-    write_credentials(&dir.join("credentials"), &root_key)?;
+    let root_secret = root_key.open_secret(&app.seal).context("cannot open the root credentials")?;
+    write_credentials(&dir.join("credentials"), &root_key.id, &root_secret)?;
 
     let delivery_config = DeliveryConfig {
         interval: config.delivery_interval,
@@ -302,9 +312,9 @@ pub fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
 }
 
 /// The root credentials as an AWS shared-credentials file, readable by the owner only.
-fn write_credentials(path: &Path, key: &AccessKey) -> anyhow::Result<()> {
-    let text = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret);
-    if fs::read_to_string(path).is_ok_and(|existing| existing == text) {
+fn write_credentials(path: &Path, id: &str, secret: &str) -> anyhow::Result<()> {
+    let text = Zeroizing::new(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"));
+    if fs::read_to_string(path).is_ok_and(|existing| existing == *text) {
         return Ok(());
     }
     let temporary = path.with_extension("tmp");

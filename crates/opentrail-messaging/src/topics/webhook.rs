@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// How long a webhook may take to answer. Source: Amazon SNS Developer Guide, "HTTP/HTTPS subscriptions".
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -139,6 +140,8 @@ pub(crate) struct Post<'a> {
     pub message_id: &'a str,
     pub raw: bool,
     pub body: String,
+    /// Key of the HMAC.
+    pub secret: Option<Zeroizing<String>>,
     pub now_s: i64,
 }
 
@@ -176,7 +179,7 @@ impl Webhooks {
         if post.raw {
             request = request.header("x-amz-sns-rawdelivery", "true");
         }
-        if let Some(secret) = &subscription.webhook_secret {
+        if let Some(secret) = &post.secret {
             request = request.header("x-opentrail-signature", hmac_header(secret, post.now_s, &post.body));
         }
         match request.body(post.body).send().await {
