@@ -32,12 +32,8 @@ mod query_protocol;
 mod recording;
 mod regions;
 pub mod s3;
-<<<<<<< HEAD
-pub mod service;
-=======
 mod sealing;
-mod service;
->>>>>>> main
+pub mod service;
 mod session;
 pub mod signin;
 pub mod sns;

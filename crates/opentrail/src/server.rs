@@ -169,14 +169,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
     });
-<<<<<<< HEAD
     let webhooks = config.sns_webhooks.clone();
     let rules = Rules::open(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), Arc::clone(&app.seal), &webhooks)
         .context("cannot open the event rules")?;
-    let (root_key, _) =
-=======
     let root_key =
->>>>>>> main
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
     let root_secret = root_key.open_secret(&app.seal).context("cannot open the root credentials")?;
