@@ -65,6 +65,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
     (
         "opentrail",
         &[
@@ -87,6 +88,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "search",
             "services",
             "storage",
+            "trail-logs",
             "verify",
             "wire",
         ],

@@ -27,6 +27,7 @@ use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Sett
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
+use opentrail_trail_logs::{TrailLogStats, TrailLogs};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -57,6 +58,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
+    trail_logs: TrailLogs,
     pub uploads: Uploads,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
@@ -66,6 +68,10 @@ pub struct Server {
 impl Server {
     pub fn delivery_stats(&self) -> DeliveryStats {
         self.delivery.stats()
+    }
+
+    pub fn trail_log_stats(&self) -> TrailLogStats {
+        self.trail_logs.stats()
     }
 }
 
@@ -188,8 +194,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let (stop_accepting, stopping) = watch::channel(false);
-    let server =
-        Arc::new(Server { stopping: stopping.clone(), rules, app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
+    let trail_logs = TrailLogs::start(Arc::clone(&app));
+    let uploads = Uploads::new(&dir.join("incoming"))?;
+    let server = Arc::new(Server { stopping: stopping.clone(), rules, app, s3, delivery, trail_logs, uploads });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -281,7 +288,10 @@ impl Running {
             tracing::error!("the event history's thread failed");
         }
         match Arc::try_unwrap(self.server) {
-            Ok(server) => server.delivery.stop().await,
+            Ok(server) => {
+                server.delivery.stop().await;
+                server.trail_logs.stop().await;
+            }
             Err(_) => tracing::warn!("connections are still open; delivery stops with the process"),
         }
         tracing::info!(position = self.log.end(), "stopped");
