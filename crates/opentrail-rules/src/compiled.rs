@@ -32,6 +32,8 @@ pub enum RuleFault {
 }
 
 impl CompiledRule {
+    /// # Errors
+    /// What of it is not understood.
     pub fn of(rule: Rule) -> Result<Self, RuleFault> {
         let targets = rule.targets.iter().map(CompiledTarget::of).collect::<Result<_, _>>()?;
         Ok(Self { pattern: rule.pattern.parse()?, arn: rule.arn(), targets, rule })

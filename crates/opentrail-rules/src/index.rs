@@ -4,6 +4,8 @@
 //! each rule is filed under the first of these that its pattern says, and only what fits, and the rest, is tried.
 
 use crate::compiled::CompiledRule;
+use crate::trail_event::TrailEvent;
+use opentrail_eventlog::Event;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -59,6 +61,14 @@ impl RuleIndex {
     /// The rules that may match a record, by name.
     pub fn for_record(&self, event_name: Option<&str>, source: &str, detail_type: &str) -> Vec<&Arc<CompiledRule>> {
         self.candidates([event_name.as_slice(), &[source], &[detail_type]])
+    }
+
+    /// How many rules match a record.
+    pub fn matches(&self, event: &Event) -> usize {
+        let Some(told) = TrailEvent::read(event) else { return 0 };
+        let candidates = self.for_record(told.facts.event_name.as_deref(), &told.source, told.detail_type);
+        let envelope = if candidates.is_empty() { None } else { told.envelope() };
+        envelope.map_or(0, |event| candidates.iter().filter(|rule| rule.pattern.matches(&event)).count())
     }
 
     /// The rules that may match an event, by name.

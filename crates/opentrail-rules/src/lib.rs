@@ -42,8 +42,10 @@ mod request;
 
 pub use api_destination::{ApiDestination, Authorization, Connection, ConnectionParameter, Secrets, SecretsFault};
 pub use bus::{DEFAULT_BUS, EventBus, bus_arn, key_of_bus_arn};
+pub use compiled::{CompiledRule, RuleFault};
 pub use event::{BusEvent, EventDraft, MAX_EVENT_BYTES, MAX_HOPS};
 pub use follower::{RuleFollower, RuleStats, Rules, RulesError};
+pub use index::RuleIndex;
 pub use input::{Input, InputFault, MAX_INPUT_CHARS, MAX_INPUT_PATHS};
 pub use path::{JsonPath, PathFault};
 pub use rule::{HttpParameters, MAX_TARGETS, Rule, RuleState, Target, TargetKind};

@@ -5,6 +5,7 @@ use crate::call::{Call, Caller};
 use crate::cloudtrail::LookupLimiter;
 use crate::credentials::User;
 use crate::last_used::LastUsed;
+use crate::logs::InsightsQueries;
 use crate::service::{self, Service};
 use crate::signin::SignInThrottle;
 use async_trait::async_trait;
@@ -125,6 +126,7 @@ impl Bench {
             web_keys: Arc::new(crate::sts::NoWebKeys),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
+            insights: InsightsQueries::default(),
             last_used: LastUsed::default(),
         };
         Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), dir }

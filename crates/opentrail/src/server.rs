@@ -22,6 +22,7 @@ use opentrail_messaging::topics::TopicsConfig;
 use opentrail_messaging::{Queues, Topics};
 use opentrail_rules::Rules;
 use opentrail_services::cloudtrail::LookupLimiter;
+use opentrail_services::logs::InsightsQueries;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
@@ -178,6 +179,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         topics: topics.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
+        insights: InsightsQueries::default(),
         last_used: LastUsed::default(),
     });
     let webhooks = config.sns_webhooks.clone();
@@ -271,6 +273,7 @@ impl Running {
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
         self.server.app.queues.close();
+        self.server.app.insights.close();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener failed");
         }
