@@ -14,6 +14,7 @@ use crate::app::{App, catalog_failure};
 use crate::call::{Call, Caller};
 use crate::credentials::{Account, User};
 use crate::iam::{Group, Role, document_in_effect};
+use crate::organizations::policies_over;
 use crate::service::{Operation, Service};
 use crate::session::Session;
 use opentrail_catalog::{Catalog, CatalogError};
@@ -58,6 +59,8 @@ pub struct Question<'a> {
     pub resource_account: &'a str,
     /// The resource's own policy, if it has one.
     pub resource_policy: Option<&'a PolicyDocument>,
+    /// What grants on the resource allow, as a policy.
+    pub grants: Option<&'a PolicyDocument>,
     /// As [`Standing::context`] made it, with the keys of the operation.
     pub context: &'a RequestContext,
 }
@@ -86,10 +89,13 @@ impl Standing {
         if let Some(session) = caller.session() {
             standing.narrow(catalog, session)?;
         }
-        if let Some(account) = caller.account() {
-            let account = catalog.get::<Account>(account)?;
-            standing.organization_id =
-                account.and_then(|account| account.membership.as_ref().map(|membership| membership.organization.clone()));
+        if let Some(account) = caller.account()
+            && let Some(account) = catalog.get::<Account>(account)?
+        {
+            standing.organization_id = account.membership.as_ref().map(|membership| membership.organization.clone());
+            if !is_beyond_control(caller) {
+                standing.organization = policies_over(catalog, &account)?;
+            }
         }
         Ok(standing)
     }
@@ -168,6 +174,7 @@ impl Standing {
             session: session.as_deref(),
             boundary: self.boundary.as_deref(),
             organization: &levels,
+            grants: question.grants,
         };
         decide(&request, &policies)
     }
@@ -225,6 +232,17 @@ pub fn with_request_tags<'a>(
     with_tags(context.with_all("aws:TagKeys", keys), "aws:RequestTag", &tags)
 }
 
+/// Whom service control policies do not reach, whatever the account: services, and the roles that are linked to them.
+///
+/// Source: AWS Organizations User Guide, "Service control policies (SCPs)", tasks and entities not restricted by SCPs.
+fn is_beyond_control(caller: &Caller) -> bool {
+    match caller {
+        Caller::AssumedRole { role_arn, .. } => role_arn.contains(":role/aws-service-role/"),
+        Caller::User { .. } | Caller::Root { .. } | Caller::FederatedUser { .. } => false,
+        Caller::Anonymous | Caller::Unauthenticated { .. } | Caller::WebIdentity(_) | Caller::Service { .. } => true,
+    }
+}
+
 /// The account in an ARN, if it names one.
 pub fn account_of_arn(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
@@ -258,8 +276,18 @@ pub fn authorise(app: &App, service: &Service, operation: &Operation, call: &Cal
             &usual
         }
     };
-    let question =
-        Question { action, resource: &resource, resource_account, resource_policy: policy.as_deref(), context: &context };
+    let grants = match operation.grants {
+        Some(grants) => grants(app, call, action, input)?,
+        None => None,
+    };
+    let question = Question {
+        action,
+        resource: &resource,
+        resource_account,
+        resource_policy: policy.as_deref(),
+        grants: grants.as_ref(),
+        context: &context,
+    };
     let principal = call.caller.principal();
     match standing.decide(&principal, &question) {
         Decision::Allowed => Ok(()),
@@ -279,6 +307,7 @@ pub fn pass_role(app: &App, service: &Service, call: &Call, role_arn: &str, pass
         resource: role_arn,
         resource_account: &call.account,
         resource_policy: None,
+        grants: None,
         context: &context,
     };
     let principal = call.caller.principal();
