@@ -195,6 +195,7 @@ fn context(exchange: &Exchange, mut context: RequestContext, bucket: Option<&Buc
         "x-amz-copy-source",
         "x-amz-metadata-directive",
         "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-customer-algorithm",
         "x-amz-storage-class",
     ] {
         if let Some(value) = exchange.header(header) {
