@@ -78,7 +78,7 @@ impl Standing {
             | Caller::Service { .. }
             | Caller::Root { .. } => Self::default(),
             Caller::User { account, name, user_id, .. } => Self::of_user(catalog, account, name, Some(user_id))?,
-            Caller::AssumedRole { account, role, role_id, .. } => Self::of_role(catalog, account, role, role_id)?,
+            Caller::AssumedRole { account, role, role_id, .. } => Self::policies_of_role(catalog, account, role, role_id)?,
             Caller::FederatedUser { account, user: Some(user), .. } => {
                 Self::of_user(catalog, account, &user.name, Some(&user.id))?
             }
@@ -89,22 +89,27 @@ impl Standing {
         if let Some(session) = caller.session() {
             standing.narrow(catalog, session)?;
         }
-        if let Some(account) = caller.account()
-            && let Some(account) = catalog.get::<Account>(account)?
-        {
-            standing.organization_id = account.membership.as_ref().map(|membership| membership.organization.clone());
-            if !is_beyond_control(caller) {
-                standing.organization = policies_over(catalog, &account)?;
-            }
+        if let Some(account) = caller.account() {
+            standing.place(catalog, account, is_beyond_control(caller))?;
         }
         Ok(standing)
+    }
+
+    /// Adds what comes of the organization that an account belongs to.
+    fn place(&mut self, catalog: &Catalog, account: &str, beyond_control: bool) -> Result<(), CatalogError> {
+        let Some(account) = catalog.get::<Account>(account)? else { return Ok(()) };
+        self.organization_id = account.membership.as_ref().map(|membership| membership.organization.clone());
+        if !beyond_control {
+            self.organization = policies_over(catalog, &account)?;
+        }
+        Ok(())
     }
 
     /// What stands behind a user. One that is gone, or was made again under its name, has nothing.
     ///
     /// # Errors
     /// If the catalog fails.
-    pub fn of_user(catalog: &Catalog, account: &str, name: &str, id: Option<&str>) -> Result<Self, CatalogError> {
+    fn of_user(catalog: &Catalog, account: &str, name: &str, id: Option<&str>) -> Result<Self, CatalogError> {
         let user = catalog.get::<User>(&format!("{account}/{name}"))?;
         let Some(user) = user.filter(|user| id.is_none_or(|id| user.id == id)) else { return Ok(Self::default()) };
         let mut standing = Self::attached_to(catalog, &user.policies, &user.attached, user.boundary.as_deref())?;
@@ -117,11 +122,18 @@ impl Standing {
         Ok(standing)
     }
 
-    /// What stands behind a role. One that is gone, or was made again under its name, has nothing.
+    /// What stands behind a role that a service assumes. One that is gone, or was made again under its name, has nothing.
     ///
     /// # Errors
     /// If the catalog fails.
     pub fn of_role(catalog: &Catalog, account: &str, name: &str, id: &str) -> Result<Self, CatalogError> {
+        let mut standing = Self::policies_of_role(catalog, account, name, id)?;
+        let role = catalog.get::<Role>(&Role::key_of(account, name))?;
+        standing.place(catalog, account, role.is_some_and(|role| is_service_linked(&role.arn())))?;
+        Ok(standing)
+    }
+
+    fn policies_of_role(catalog: &Catalog, account: &str, name: &str, id: &str) -> Result<Self, CatalogError> {
         let role = catalog.get::<Role>(&Role::key_of(account, name))?;
         let Some(role) = role.filter(|role| role.id == id) else { return Ok(Self::default()) };
         let standing = Self::attached_to(catalog, &role.policies, &role.attached, role.boundary.as_deref())?;
@@ -237,10 +249,15 @@ pub fn with_request_tags<'a>(
 /// Source: AWS Organizations User Guide, "Service control policies (SCPs)", tasks and entities not restricted by SCPs.
 fn is_beyond_control(caller: &Caller) -> bool {
     match caller {
-        Caller::AssumedRole { role_arn, .. } => role_arn.contains(":role/aws-service-role/"),
+        Caller::AssumedRole { role_arn, .. } => is_service_linked(role_arn),
         Caller::User { .. } | Caller::Root { .. } | Caller::FederatedUser { .. } => false,
         Caller::Anonymous | Caller::Unauthenticated { .. } | Caller::WebIdentity(_) | Caller::Service { .. } => true,
     }
+}
+
+/// Whether an ARN is that of a role that is linked to a service.
+pub fn is_service_linked(arn: &str) -> bool {
+    arn.contains(":role/aws-service-role/")
 }
 
 /// The account in an ARN, if it names one.
