@@ -58,6 +58,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
     (
         "opentrail",
         &[
@@ -78,6 +79,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "search",
             "services",
             "storage",
+            "trail-logs",
             "verify",
             "wire",
         ],

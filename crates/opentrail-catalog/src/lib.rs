@@ -18,6 +18,7 @@
 mod applier;
 mod change;
 mod entity;
+mod follow;
 mod locks;
 mod observer;
 mod store;
@@ -26,6 +27,7 @@ mod trails;
 pub use applier::CatalogApplier;
 pub use change::{Change, Changes};
 pub use entity::Entity;
+pub use follow::{Follower, FollowerCursor, Made, follow};
 pub use locks::NamedLock;
 pub use observer::Observer;
 pub use store::Catalog;
@@ -37,6 +39,8 @@ pub enum CatalogError {
     Database(#[from] rusqlite::Error),
     #[error("entity {table}/{key} is not in a form this version reads")]
     Entity { table: String, key: String, source: serde_json::Error },
+    #[error("the catalog's database is in use")]
+    InUse,
     #[error("a change in the event log is not in a form this version reads")]
     Change(#[source] serde_json::Error),
 }

@@ -93,6 +93,11 @@ impl Catalog {
         self.0.locks.lock(name).await
     }
 
+    /// Waits for several locks. For followers, whose one entry changes what several handlers change.
+    pub async fn lock_all<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<NamedLock> {
+        self.0.locks.lock_all(names).await
+    }
+
     /// One entity by key.
     ///
     /// # Errors
@@ -205,6 +210,18 @@ impl Catalog {
         let position: Option<i64> = connection.query_row("SELECT position FROM applied", [], |row| row.get(0)).optional()?;
         let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| row.get(0))?;
         Ok(if busy == 0 { position.and_then(|p| u64::try_from(p).ok()).unwrap_or(0) } else { 0 })
+    }
+
+    /// Writes the database's file anew, so that nothing of what was replaced or removed is left in it. Nobody else may use
+    /// the catalog meanwhile.
+    ///
+    /// # Errors
+    /// If the database fails or is in use.
+    pub fn rewrite(&self) -> Result<(), CatalogError> {
+        let connection = Connection::open(&self.0.path)?;
+        connection.execute_batch("VACUUM")?;
+        let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy == 0 { Ok(()) } else { Err(CatalogError::InUse) }
     }
 
     /// [`Self::list`], kept in memory until an entity of the kind changes. For kinds of which there are few.

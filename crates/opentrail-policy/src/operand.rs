@@ -1,10 +1,8 @@
 //! One value of a condition, read as its operator needs it, and its comparison with a value of the request.
 
-use std::{
-    cmp::Ordering,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{cmp::Ordering, net::IpAddr};
 
+use ipnet::IpNet;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
 use crate::{context::RequestContext, error::PolicyError, template::Template};
@@ -49,10 +47,7 @@ pub(crate) enum Operand {
 
 /// A range of addresses in CIDR form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
-    address: IpAddr,
-    prefix_bits: u8,
-}
+pub(crate) struct Network(IpNet);
 
 impl Comparison {
     /// Reads a value of the policy; `None` if this comparison cannot use it. Variables exist in text and ARNs only.
@@ -108,35 +103,13 @@ impl Relation {
 impl Network {
     /// Reads `10.0.0.0/8`, `2001:db8::/32` or a single address. Bits after the prefix are ignored.
     fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let prefix_bits = match prefix {
-            Some(prefix) => prefix.parse().ok().filter(|bits| *bits <= width)?,
-            None => width,
-        };
-        Some(Self { address, prefix_bits })
+        let network = text.parse::<IpNet>().ok();
+        network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(Self)
     }
 
     /// Whether `address` lies in the range. An IPv4 address in IPv6 clothing counts as IPv4.
     fn contains(self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => self.v4_prefix(network) == self.v4_prefix(address),
-            (IpAddr::V6(network), IpAddr::V6(address)) => self.v6_prefix(network) == self.v6_prefix(address),
-            _ => false,
-        }
-    }
-
-    /// The leading bits; a shift by the full width leaves none.
-    fn v4_prefix(self, address: Ipv4Addr) -> u32 {
-        address.to_bits().checked_shr(32 - u32::from(self.prefix_bits)).unwrap_or(0)
-    }
-
-    fn v6_prefix(self, address: Ipv6Addr) -> u128 {
-        address.to_bits().checked_shr(128 - u32::from(self.prefix_bits)).unwrap_or(0)
+        self.0.contains(&address.to_canonical())
     }
 }
 

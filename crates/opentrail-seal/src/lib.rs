@@ -17,6 +17,7 @@
 
 mod root_key_file;
 mod sealed;
+mod sealed_text;
 
 mod deriving_key;
 mod secret_file;
@@ -34,5 +35,6 @@ pub use error::SealError;
 pub use passphrase::{MIN_PASSPHRASE_BYTES, PassphraseWrapper};
 pub use root_key_file::{RootKeyFile, RotatedTo};
 pub use sealed::{MAX_PLAINTEXT_BYTES, OVERHEAD_BYTES, Seal, append_texts};
+pub use sealed_text::SealedText;
 pub use secret_file::write_secret_file;
 pub use wrapper::{KeyWrapper, Unprotected, WrapError};

@@ -6,11 +6,17 @@ use crate::organizations::Membership;
 use crate::temporary::{TemporaryCredentials, TokenFault};
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity};
 use opentrail_policy::PolicyText;
+use opentrail_seal::{Seal, SealError, SealedText};
 use opentrail_wire::{ApiError, AuthFault, Protocol, SignedRequest, auth_error};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+/// What sealed secrets of access keys are for.
+const PURPOSE: &str = "access-key";
+const SECRET_CHARS: usize = 40;
 
 /// An account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -102,7 +108,7 @@ impl Entity for User {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AccessKey {
     pub id: String,
-    pub secret: String,
+    pub(crate) secret: SealedText,
     pub account: String,
     /// `None` for the root user.
     pub user: Option<String>,
@@ -125,16 +131,35 @@ impl Entity for AccessKey {
 }
 
 impl AccessKey {
-    /// A fresh random key.
-    pub fn generate(account: &str, user: Option<&str>, now: OffsetDateTime) -> Self {
-        Self {
-            id: format!("AKIA{}", random_text(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
-            secret: random_text(40, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
-            account: account.into(),
-            user: user.map(Into::into),
-            active: true,
-            created: now,
+    /// A fresh random key, and its secret, which is told once.
+    pub fn generate(seal: &Seal, account: &str, user: Option<&str>, now: OffsetDateTime) -> (Self, Zeroizing<String>) {
+        let id = format!("AKIA{}", random_text(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let secret = Zeroizing::new(random_text(SECRET_CHARS, alphabet));
+        let sealed = SealedText::seal(seal, PURPOSE, &[("access-key", &id)], &secret).expect("secrets are short");
+        let key = Self { id, secret: sealed, account: account.into(), user: user.map(Into::into), active: true, created: now };
+        (key, secret)
+    }
+
+    /// The secret, for as long as it takes to check a signature.
+    ///
+    /// # Errors
+    /// If it does not open: altered, or sealed under a root key that is not there.
+    pub fn open_secret(&self, seal: &Seal) -> Result<Zeroizing<String>, SealError> {
+        let secret = self.secret.open(seal, PURPOSE, &[("access-key", &self.id)]);
+        secret.inspect_err(|error| tracing::error!(key = self.id, %error, "the secret of an access key does not open"))
+    }
+
+    /// The key with its secret sealed, if an earlier version left it plain.
+    ///
+    /// # Errors
+    /// If it cannot be sealed.
+    pub(crate) fn sealed(&self, seal: &Seal) -> Result<Option<Self>, SealError> {
+        if !self.secret.is_plain() {
+            return Ok(None);
         }
+        let secret = self.secret.sealed(seal, PURPOSE, &[("access-key", &self.id)])?;
+        Ok(Some(Self { secret, ..self.clone() }))
     }
 }
 
@@ -148,22 +173,22 @@ pub(crate) fn random_text(length: usize, alphabet: &[u8]) -> String {
     (0..length).map(|_| char::from(alphabet[random.random_range(0..alphabet.len())])).collect()
 }
 
-/// The default account's root key, created on the first start. The flag tells whether it is new.
+/// The default account's root key, created on the first start.
 ///
 /// # Errors
 /// If the catalog or the event log fails.
-pub async fn bootstrap(app: &App) -> Result<(AccessKey, bool), ApiError> {
+pub async fn bootstrap(app: &App) -> Result<AccessKey, ApiError> {
     let account = &app.settings.account_id;
     let existing = app.catalog.list::<AccessKey>("").map_err(|error| catalog_failure(&error))?;
     if let Some(key) = existing.into_iter().find(|key| &key.account == account && key.user.is_none()) {
-        return Ok((key, false));
+        return Ok(key);
     }
     let now = app.intake.now();
-    let key = AccessKey::generate(account, None, now);
+    let (key, _) = AccessKey::generate(&app.seal, account, None, now);
     let mut changes = Changes::new();
     changes.put(&Account::begin(account, now)).put(&key);
     app.intake.submit(Vec::new(), changes.encode()).await.map_err(|error| crate::app::log_failure(&error))?;
-    Ok((key, true))
+    Ok(key)
 }
 
 /// Proves who sent a request of a service other than S3.
@@ -193,18 +218,21 @@ pub fn authenticate(
         return Err(fault(&AuthFault::WrongService { expected: service.into(), got: claim.service.clone() }));
     }
     let failed = |error: CatalogError| (catalog_failure(&error), unauthenticated());
-    let verify = |secret: &str| opentrail_wire::verify_with(&app.derived_keys, &claim, request, secret, now);
     if let Some(token) = &claim.security_token {
         let session = TemporaryCredentials::open(&app.seal, &claim.access_key, token, now).map_err(|reason| match reason {
             TokenFault::Bad => fault(&AuthFault::BadToken),
             TokenFault::Expired => fault(&AuthFault::ExpiredToken),
         })?;
-        verify(&session.secret).map_err(|reason| fault(&reason))?;
+        let open = || Some(session.secret.as_str());
+        opentrail_wire::verify_with(&app.derived_keys, &claim, request, session.secret.as_bytes(), open, now)
+            .map_err(|reason| fault(&reason))?;
         return session.caller(&app.catalog).map_err(failed)?.ok_or_else(|| fault(&AuthFault::BadToken));
     }
     let key = app.catalog.get::<AccessKey>(&claim.access_key).map_err(failed)?;
     let Some(key) = key.filter(|key| key.active) else { return Err(fault(&AuthFault::UnknownKey)) };
-    verify(&key.secret).map_err(|reason| fault(&reason))?;
+    let open = || key.open_secret(&app.seal).ok();
+    opentrail_wire::verify_with(&app.derived_keys, &claim, request, key.secret.as_bytes(), open, now)
+        .map_err(|reason| fault(&reason))?;
     caller_of(&app.catalog, &key).map_err(failed)
 }
 

@@ -32,6 +32,7 @@ mod query_protocol;
 mod recording;
 mod regions;
 pub mod s3;
+mod sealing;
 mod service;
 mod session;
 pub mod signin;
@@ -39,8 +40,8 @@ pub mod sns;
 pub mod sqs;
 pub mod sts;
 mod temporary;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use announcing::{EventNotifier, TopicAnnouncer};
 pub use app::{App, AuthMode, Settings};
@@ -50,20 +51,7 @@ pub use last_used::LastUsed;
 pub use query_protocol::{flattened, query_compatible};
 pub use recording::{Outcome, S3Facts};
 pub use regions::announce_regions;
+pub use sealing::{SealingError, seal_plain_secrets};
 pub use service::{Handler, Operation, Reply, Service, UNKNOWN_SERVICE, open_to_all, refuse, run};
 pub use session::Session;
 pub use temporary::{Holder, TemporaryCredentials, TokenFault};
-
-/// Every service that answers at the endpoint, apart from S3.
-pub const SERVICES: &[&Service] = &[
-    &cloudtrail::SERVICE,
-    &cloudtrail_data::SERVICE,
-    &iam::SERVICE,
-    &kms::SERVICE,
-    &logs::SERVICE,
-    &opentrail::SERVICE,
-    &organizations::SERVICE,
-    &sns::SERVICE,
-    &sqs::SERVICE,
-    &sts::SERVICE,
-];

@@ -25,12 +25,12 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-pub(crate) const ACCOUNT: &str = "123456789012";
-pub(crate) const START: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
+pub const ACCOUNT: &str = "123456789012";
+pub const START: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
 
 /// Buckets whose names say what they answer: `missing-…`, `denied-…`, anything else is fine.
 #[derive(Default)]
-pub(crate) struct FakeBuckets {
+pub struct FakeBuckets {
     pub checked: Mutex<Vec<TrailBinding>>,
 }
 
@@ -54,13 +54,19 @@ impl LogBuckets for FakeBuckets {
     }
 }
 
-pub(crate) struct Bench {
+pub struct Bench {
     pub app: Arc<App>,
     pub clock: Arc<ManualClock>,
     pub buckets: Arc<FakeBuckets>,
     history: Mutex<HistorySink>,
     /// Deleted last.
-    _dir: TempDir,
+    dir: TempDir,
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Bench {
@@ -121,7 +127,7 @@ impl Bench {
             lookup_limiter: LookupLimiter::default(),
             last_used: LastUsed::default(),
         };
-        Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), _dir: dir }
+        Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), dir }
     }
 
     /// A call of the root user in us-east-1, now.
@@ -187,6 +193,12 @@ impl Bench {
         self.records().pop().expect("something is recorded")
     }
 
+    /// Whether this text is anywhere in the catalog's files.
+    pub fn catalog_holds(&self, text: &str) -> bool {
+        let files = ["catalog.sqlite", "catalog.sqlite-wal"].map(|name| std::fs::read(self.dir.path().join(name)));
+        files.iter().flatten().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
     /// Brings the event history up to date.
     pub fn index(&self) {
         let mut sink = self.history.lock().expect("no panic");
@@ -199,7 +211,7 @@ impl Bench {
 }
 
 /// Code and text of an error.
-pub(crate) fn told(result: Result<Value, ApiError>) -> (String, String) {
+pub fn told(result: Result<Value, ApiError>) -> (String, String) {
     match result {
         Ok(output) => panic!("an error was expected, not {output}"),
         Err(error) => (error.code, error.message),
@@ -207,12 +219,12 @@ pub(crate) fn told(result: Result<Value, ApiError>) -> (String, String) {
 }
 
 /// The expected code alone.
-pub(crate) fn code(result: Result<Value, ApiError>) -> String {
+pub fn code(result: Result<Value, ApiError>) -> String {
     told(result).0
 }
 
 /// Random inputs for every operation of a service.
-pub(crate) mod hostile {
+pub mod hostile {
     use super::Bench;
     use crate::service::Service;
     use proptest::prelude::*;
@@ -221,7 +233,7 @@ pub(crate) mod hostile {
     use tokio::runtime::Runtime;
 
     /// JSON of any shape, with these members and texts more likely than others.
-    pub(crate) fn inputs(members: &'static [&'static str], texts: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    pub fn inputs(members: &'static [&'static str], texts: &'static [&'static str]) -> impl Strategy<Value = Value> {
         let name = prop_oneof![4 => prop::sample::select(members).prop_map(str::to_owned), 1 => ".{0,12}"];
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -252,7 +264,7 @@ pub(crate) mod hostile {
 
     /// Gives random inputs to each operation, as root and as a user, and to `more`: there is an answer or an error of
     /// the client's, and one more record either way.
-    pub(crate) fn check(
+    pub fn check(
         service: &'static Service,
         members: &'static [&'static str],
         texts: &'static [&'static str],

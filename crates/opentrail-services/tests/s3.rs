@@ -19,14 +19,15 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 const ACCOUNT: &str = "123456789012";
 
 struct Server {
     _dir: tempfile::TempDir,
     endpoint: String,
-    root: AccessKey,
-    reader: AccessKey,
+    root: (AccessKey, Zeroizing<String>),
+    reader: (AccessKey, Zeroizing<String>),
     intake: Intake,
     store: EmbeddedStore,
     kms: Kms,
@@ -46,22 +47,22 @@ async fn start(auth_mode: AuthMode) -> Server {
     let (log, _) = EventLog::open(&dir.path().join("log"), &config, Box::new(applier)).expect("the log opens");
     let seal = Arc::new(Seal::ephemeral());
     let store = EmbeddedStore::open(dir.path(), catalog.clone(), Arc::clone(&seal)).expect("the store opens");
-    let kms = Kms::new(&dir.path().join("keys"), catalog.clone(), seal);
+    let kms = Kms::new(&dir.path().join("keys"), catalog.clone(), Arc::clone(&seal));
     let intake = Intake::new(log, Arc::new(SystemClock));
     let now = intake.now();
-    let root = AccessKey::generate(ACCOUNT, None, now);
-    let reader = AccessKey::generate(ACCOUNT, Some("reader"), now);
+    let root = AccessKey::generate(&seal, ACCOUNT, None, now);
+    let reader = AccessKey::generate(&seal, ACCOUNT, Some("reader"), now);
     let policy = r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::first/*"},
         {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::first","Condition":{"StringLike":{"s3:prefix":"open/*"}}}]}"#;
     let mut changes = Changes::new();
-    changes.put(&Account::begin(ACCOUNT, now)).put(&root).put(&reader).put(&user("reader", policy, now));
+    changes.put(&Account::begin(ACCOUNT, now)).put(&root.0).put(&reader.0).put(&user("reader", policy, now));
     intake.submit(Vec::new(), changes.encode()).await.expect("the log takes it");
     let context = S3Context {
         catalog,
         intake: intake.clone(),
         store: store.clone(),
-        seal: Arc::new(Seal::ephemeral()),
+        seal,
         kms: kms.clone(),
         bucket_keys: Arc::default(),
         account_id: ACCOUNT.into(),
@@ -119,13 +120,13 @@ impl Server {
         command
             .arg(path)
             .env("AWS_ENDPOINT_URL", &self.endpoint)
-            .env("AWS_ACCESS_KEY_ID", &self.root.id)
-            .env("AWS_SECRET_ACCESS_KEY", &self.root.secret)
+            .env("AWS_ACCESS_KEY_ID", &self.root.0.id)
+            .env("AWS_SECRET_ACCESS_KEY", self.root.1.as_str())
             .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_CONFIG_FILE", "/nonexistent")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-            .env("READER_ID", &self.reader.id)
-            .env("READER_SECRET", &self.reader.secret);
+            .env("READER_ID", &self.reader.0.id)
+            .env("READER_SECRET", self.reader.1.as_str());
         let output = tokio::task::spawn_blocking(move || command.output()).await.expect("runs").expect("starts");
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{script}:\n{text}");
@@ -265,8 +266,8 @@ async fn remote_log_buckets_conform() {
     let remote = RemoteLogBuckets::new(RemoteConfig {
         endpoint: server.endpoint.clone(),
         region: "us-east-1".into(),
-        access_key: server.root.id.clone(),
-        secret_key: server.root.secret.clone(),
+        access_key: server.root.0.id.clone(),
+        secret_key: server.root.1.to_string(),
     });
     conforms(&server, &remote).await;
 }

@@ -116,21 +116,26 @@ pub fn verify(claim: &Claim, request: &SignedRequest<'_>, secret: &str, now: Off
 }
 
 /// [`verify`] that remembers derived keys. Only keys that verified a signature enter the cache.
-pub fn verify_with(
+///
+/// `kept` is what the secret is kept as and changes with it; `open` gives the secret, `None` if it cannot, and is only
+/// asked for keys that are not remembered.
+pub fn verify_with<S: AsRef<str>>(
     cache: &SigningKeyCache,
     claim: &Claim,
     request: &SignedRequest<'_>,
-    secret: &str,
+    kept: &[u8],
+    open: impl FnOnce() -> Option<S>,
     now: OffsetDateTime,
 ) -> Result<(), AuthFault> {
     check_signed_headers(claim, request)?;
     check_time(claim, now)?;
-    if let Some(key) = cache.get(claim, secret) {
+    if let Some(key) = cache.get(claim, kept) {
         return check_signature(claim, request, &key);
     }
-    let key = SigningKey::derive(secret, &claim.date, &claim.region, &claim.service);
+    let secret = open().ok_or(AuthFault::UnknownKey)?;
+    let key = SigningKey::derive(secret.as_ref(), &claim.date, &claim.region, &claim.service);
     check_signature(claim, request, &key)?;
-    cache.insert(claim, secret, key);
+    cache.insert(claim, kept, key);
     Ok(())
 }
 

@@ -75,7 +75,7 @@ async fn show(config: &Config, running: &Running, once: bool) -> anyhow::Result<
     println!("  endpoint {endpoint}, data in {}", config.data_dir.display());
     let root = Caller {
         access_key: running.root_key.id.clone(),
-        secret: running.root_key.secret.clone(),
+        secret: running.root_key.open_secret(&running.server.app.seal)?.to_string(),
         session_token: None,
         region: REGIONS[0].into(),
         user_agent: "opentrail-demo".into(),

@@ -1,8 +1,8 @@
 //! Pages made from tables: `docs/coverage.md` and `docs/configuration.md`. A test compares them with the files.
 
 use crate::config::settings;
+use crate::services::SERVICES;
 use clap::Subcommand;
-use opentrail_services::SERVICES;
 use std::fmt::Write;
 
 #[derive(Subcommand)]

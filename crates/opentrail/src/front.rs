@@ -7,6 +7,7 @@
 use crate::metrics;
 use crate::pieces::Pieces;
 use crate::server::Server;
+use crate::services::SERVICES;
 use crate::sign_in;
 use crate::tls::TlsFacts;
 use crate::upload;
@@ -17,8 +18,7 @@ use hyper::body::Incoming;
 use opentrail_services::opentrail::{self, Streaming};
 use opentrail_services::sns;
 use opentrail_services::{
-    AuthMode, Call, Caller, SERVICES, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse,
-    run,
+    AuthMode, Call, Caller, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse, run,
 };
 use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, FlatMember, Form, Protocol, SignedBody, SignedRequest, auth_error};
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Opening everything, listening, and closing it again in the order that keeps every promise.
 
 use crate::config::Config;
+use crate::followers::{Followers, least_read};
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
@@ -21,10 +22,11 @@ use opentrail_services::cloudtrail::LookupLimiter;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
-use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer};
+use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer, seal_plain_secrets};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
+use opentrail_trail_logs::{TrailLogStats, TrailLogs};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -37,6 +39,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use zeroize::Zeroizing;
 
 /// Most connections at a time; more wait in the listen queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -54,6 +57,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
+    trail_logs: TrailLogs,
     pub uploads: Uploads,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
@@ -62,6 +66,10 @@ pub struct Server {
 impl Server {
     pub fn delivery_stats(&self) -> DeliveryStats {
         self.delivery.stats()
+    }
+
+    pub fn trail_log_stats(&self) -> TrailLogStats {
+        self.trail_logs.stats()
     }
 }
 
@@ -79,6 +87,7 @@ pub struct Running {
     accepting: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     logs_tidying: tokio::task::JoinHandle<()>,
+    followers: Followers,
     sweeping: tokio::task::JoinHandle<()>,
     delivering: tokio::task::JoinHandle<()>,
     history: JoinHandle<()>,
@@ -106,6 +115,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     }
     let intake = Intake::new(log.clone(), Arc::new(SystemClock));
     let seal = root_key::open(config, &catalog, &intake).await?;
+    let sealed = seal_plain_secrets(&catalog, &intake, &seal).await.context("cannot seal the secrets of an earlier version")?;
+    if sealed > 0 {
+        tracing::info!(sealed, "sealed secrets that an earlier version kept in plain");
+    }
     let kms = Kms::new(&dir.join("keys/kms"), catalog.clone(), Arc::clone(&seal));
     let destroyed = kms.sweep().context("cannot sweep key material")?;
     if destroyed > 0 {
@@ -160,10 +173,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         lookup_limiter: LookupLimiter::default(),
         last_used: LastUsed::default(),
     });
-    let (root_key, _) =
+    let root_key =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
-    write_credentials(&dir.join("credentials"), &root_key)?;
+    let root_secret = root_key.open_secret(&app.seal).context("cannot open the root credentials")?;
+    write_credentials(&dir.join("credentials"), &root_key.id, &root_secret)?;
 
     let delivery_config = DeliveryConfig {
         interval: config.delivery_interval,
@@ -175,8 +189,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let (stop_accepting, stopping) = watch::channel(false);
-    let server =
-        Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads: Uploads::new(&dir.join("incoming"))? });
+    let trail_logs = TrailLogs::start(Arc::clone(&app));
+    let uploads = Uploads::new(&dir.join("incoming"))?;
+    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, trail_logs, uploads });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -195,6 +210,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
+    let followers = Followers::new(catalog, intake);
     Ok(Running {
         address,
         secure: tls.is_some(),
@@ -208,6 +224,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         accepting,
         housekeeping,
         logs_tidying,
+        followers,
         sweeping,
         delivering,
         history: history_thread,
@@ -242,6 +259,7 @@ impl Running {
         }
         self.housekeeping.abort();
         self.logs_tidying.abort();
+        self.followers.stop().await;
         self.stop_lifecycle.send_replace(true);
         if let Err(error) = self.lifecycle.await {
             tracing::error!(%error, "the lifecycle worker failed");
@@ -260,7 +278,10 @@ impl Running {
             tracing::error!("the event history's thread failed");
         }
         match Arc::try_unwrap(self.server) {
-            Ok(server) => server.delivery.stop().await,
+            Ok(server) => {
+                server.delivery.stop().await;
+                server.trail_logs.stop().await;
+            }
             Err(_) => tracing::warn!("connections are still open; delivery stops with the process"),
         }
         tracing::info!(position = self.log.end(), "stopped");
@@ -287,9 +308,9 @@ pub fn open_data_dir(dir: &Path) -> anyhow::Result<File> {
 }
 
 /// The root credentials as an AWS shared-credentials file, readable by the owner only.
-fn write_credentials(path: &Path, key: &AccessKey) -> anyhow::Result<()> {
-    let text = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret);
-    if fs::read_to_string(path).is_ok_and(|existing| existing == text) {
+fn write_credentials(path: &Path, id: &str, secret: &str) -> anyhow::Result<()> {
+    let text = Zeroizing::new(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"));
+    if fs::read_to_string(path).is_ok_and(|existing| existing == *text) {
         return Ok(());
     }
     let temporary = path.with_extension("tmp");
@@ -413,6 +434,7 @@ fn trim_log(server: &Server, log_retention: Duration) -> anyhow::Result<usize> {
     let catalog = app.catalog.checkpoint()?;
     let delivered =
         app.catalog.list::<DeliveryState>("")?.iter().filter(|state| state.deleted.is_none()).map(|state| state.cursor).min();
-    let keep_from = catalog.min(app.history.flushed()).min(delivered.unwrap_or(u64::MAX));
+    let followed = least_read(&app.catalog)?;
+    let keep_from = [delivered, followed].into_iter().flatten().fold(catalog.min(app.history.flushed()), u64::min);
     Ok(app.intake.log().trim(keep_from, log_retention)?)
 }

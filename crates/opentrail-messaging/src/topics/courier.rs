@@ -6,6 +6,7 @@ use super::webhook::{Post, Posted};
 use super::{Inner, RetryPolicy, Topics, envelope};
 use opentrail_catalog::{CatalogError, Changes, Entity};
 use opentrail_eventlog::LogError;
+use opentrail_seal::SealError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -102,6 +103,8 @@ enum CourierError {
     Publish(#[from] PublishError),
     #[error(transparent)]
     Signer(#[from] super::SignerError),
+    #[error("a secret of the subscription does not open")]
+    Seal(#[from] SealError),
 }
 
 impl Inner {
@@ -254,7 +257,8 @@ impl Inner {
             }
         };
         let raw = published.is_some() && subscription.raw;
-        let post = Post { kind, message_id, raw, body, now_s: now.unix_timestamp() };
+        let secret = subscription.open_webhook_secret(&self.config.seal)?;
+        let post = Post { kind, message_id, raw, body, secret, now_s: now.unix_timestamp() };
         Ok(self.webhooks.post(subscription, post).await)
     }
 
@@ -262,8 +266,9 @@ impl Inner {
         let topic = self.registry.read().expect("no holder panics").get(&subscription.topic).and_then(|cell| cell.topic.clone());
         let version = topic.and_then(|topic| topic.signature_version).unwrap_or(1);
         let signer = self.signer()?;
+        let token = subscription.open_token(&self.config.seal)?.unwrap_or_default();
         let made = self.with_links(|links| {
-            envelope::confirmation(subscription, id, timestamp, version, links, |text| signer.sign(version, text))
+            envelope::confirmation(subscription, &token, id, timestamp, version, links, |text| signer.sign(version, text))
         })?;
         Ok(made?)
     }

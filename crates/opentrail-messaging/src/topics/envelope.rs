@@ -16,8 +16,7 @@ impl Links<'_> {
     }
 
     /// The link by which a subscription is confirmed.
-    pub fn subscribe(&self, subscription: &Subscription) -> String {
-        let token = subscription.token.as_deref().unwrap_or_default();
+    pub fn subscribe(&self, subscription: &Subscription, token: &str) -> String {
         format!("{}/?Action=ConfirmSubscription&TopicArn={}&Token={token}", self.public_url, subscription.topic_arn)
     }
 
@@ -64,6 +63,7 @@ pub(crate) fn notification(published: &Published, subscription: &Subscription, l
 /// A request to confirm, and the text that its signature covers. The signature is put in by `sign`.
 pub(crate) fn confirmation<E>(
     subscription: &Subscription,
+    token: &str,
     id: &str,
     timestamp: &str,
     version: u8,
@@ -71,8 +71,7 @@ pub(crate) fn confirmation<E>(
     sign: impl FnOnce(&str) -> Result<String, E>,
 ) -> Result<String, E> {
     let topic_arn = &subscription.topic_arn;
-    let token = subscription.token.as_deref().unwrap_or_default();
-    let url = links.subscribe(subscription);
+    let url = links.subscribe(subscription, token);
     let message = format!(
         "You have chosen to subscribe to the topic {topic_arn}.\nTo confirm the subscription, visit the SubscribeURL included in this message."
     );

@@ -81,7 +81,7 @@ impl Bench {
             confirmed: true,
             authenticated: true,
             authenticate_on_unsubscribe: false,
-            token: Some("token".into()),
+            token: None,
             raw: false,
             filter_policy: None,
             filter_body: false,
@@ -89,6 +89,7 @@ impl Bench {
             delivery_policy: None,
             webhook_secret: None,
         };
+        subscription.give_token(&self.topics.0.config.seal).expect("sealed");
         edit(&mut subscription);
         let mut changes = Changes::new();
         changes.put(&subscription);
@@ -185,7 +186,8 @@ async fn webhooks_are_retried_and_then_dead_letters() {
     let (good, served) = webhook(&[503, 200]).await;
     let (bad, failed) = webhook(&[500, 500]).await;
     let (refusing, refused) = webhook(&[404]).await;
-    bench.subscribe(Protocol::Http, &good, |one| one.webhook_secret = Some("secret".into())).await;
+    let seal = Arc::clone(&bench.topics.0.config.seal);
+    bench.subscribe(Protocol::Http, &good, |one| one.set_webhook_secret(&seal, Some("secret")).expect("sealed")).await;
     bench.subscribe(Protocol::Http, &bad, |one| one.dead_letter_arn = Some(dead.arn())).await;
     bench.subscribe(Protocol::Http, &refusing, |one| one.raw = true).await;
     bench.publish("hello").await;
@@ -222,14 +224,18 @@ async fn subscribers_are_asked_to_confirm() {
     let courier = tokio::spawn(async move { courier.deliver_until_closed().await });
     let post = served.await.expect("served").remove(0);
     let body: serde_json::Value = serde_json::from_str(post.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON");
-    assert_eq!((&body["Type"], &body["Token"]), (&"SubscriptionConfirmation".into(), &"token".into()));
+    let token = subscription.open_token(&bench.topics.0.config.seal).expect("opens").expect("a token");
+    assert_eq!((&body["Type"], &body["Token"]), (&"SubscriptionConfirmation".into(), &token.as_str().into()));
     assert!(
         body["SubscribeURL"]
             .as_str()
             .expect("a URL")
-            .contains("/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:r:123456789012:t&Token=token")
+            .ends_with(&format!("/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:r:123456789012:t&Token={}", *token))
     );
-    assert_eq!(bench.topics.by_token(&bench.topic.arn(), "token").map(|found| found.id.clone()), Some(subscription.id));
+    assert_eq!(bench.topics.by_token(&bench.topic.arn(), &token).map(|found| found.id.clone()), Some(subscription.id));
+    for wrong in ["", "token", &token[..32], &token[..token.len() - 1], &format!("{}0", *token)] {
+        assert!(bench.topics.by_token(&bench.topic.arn(), wrong).is_none(), "{wrong}");
+    }
     bench.until_nothing_is_pending().await;
     bench.topics.0.queues.close();
     courier.await.expect("ends");

@@ -2,8 +2,14 @@
 
 use opentrail_catalog::Entity;
 use opentrail_policy::PolicyText;
+use opentrail_seal::{Seal, SealError, SealedText};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// What sealed tokens and keys of subscriptions are for.
+const TOKEN_PURPOSE: &str = "sns-confirmation";
+const WEBHOOK_PURPOSE: &str = "sns-webhook";
 
 /// A topic and its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +108,7 @@ pub struct Subscription {
     pub authenticate_on_unsubscribe: bool,
     /// Proves that whoever confirms received the request to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
+    pub token: Option<SealedText>,
     #[serde(default)]
     pub raw: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,12 +122,74 @@ pub struct Subscription {
     pub delivery_policy: Option<String>,
     /// Key of the HMAC that webhooks carry besides the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub webhook_secret: Option<String>,
+    pub webhook_secret: Option<SealedText>,
 }
 
 impl Subscription {
     pub fn arn(&self) -> String {
         format!("{}:{}", self.topic_arn, self.id)
+    }
+
+    /// A new token, and what is kept of it. It begins with the subscription's id, so that it is found by it.
+    ///
+    /// # Errors
+    /// If it cannot be sealed.
+    pub fn give_token(&mut self, seal: &Seal) -> Result<(), SealError> {
+        let token = Zeroizing::new(format!("{}{}", self.token_start(), hex::encode(rand::random::<[u8; 32]>())));
+        self.token = Some(SealedText::seal(seal, TOKEN_PURPOSE, &[("subscription", &self.arn())], &token)?);
+        Ok(())
+    }
+
+    pub(super) fn token_start(&self) -> String {
+        self.id.replace('-', "")
+    }
+
+    /// What proves that whoever confirms received the request to.
+    ///
+    /// # Errors
+    /// If it does not open.
+    pub fn open_token(&self, seal: &Seal) -> Result<Option<Zeroizing<String>>, SealError> {
+        self.token.as_ref().map(|token| token.open(seal, TOKEN_PURPOSE, &[("subscription", &self.arn())])).transpose()
+    }
+
+    /// Sets the key of the HMAC that webhooks carry. The same key as before changes nothing.
+    ///
+    /// # Errors
+    /// If it cannot be sealed.
+    pub fn set_webhook_secret(&mut self, seal: &Seal, secret: Option<&str>) -> Result<(), SealError> {
+        let Some(secret) = secret else {
+            self.webhook_secret = None;
+            return Ok(());
+        };
+        if self.open_webhook_secret(seal)?.is_none_or(|present| present.as_str() != secret) {
+            self.webhook_secret = Some(SealedText::seal(seal, WEBHOOK_PURPOSE, &[("subscription", &self.arn())], secret)?);
+        }
+        Ok(())
+    }
+
+    /// The key of the HMAC that webhooks carry.
+    ///
+    /// # Errors
+    /// If it does not open.
+    pub fn open_webhook_secret(&self, seal: &Seal) -> Result<Option<Zeroizing<String>>, SealError> {
+        let secret = self.webhook_secret.as_ref();
+        secret.map(|secret| secret.open(seal, WEBHOOK_PURPOSE, &[("subscription", &self.arn())])).transpose()
+    }
+
+    /// The subscription with its secrets sealed, if an earlier version left one plain.
+    ///
+    /// # Errors
+    /// If one cannot be sealed.
+    pub fn sealed(&self, seal: &Seal) -> Result<Option<Self>, SealError> {
+        if ![&self.token, &self.webhook_secret].into_iter().flatten().any(SealedText::is_plain) {
+            return Ok(None);
+        }
+        let arn = self.arn();
+        let sealed = |text: &Option<SealedText>, purpose| {
+            text.as_ref().map(|text| text.sealed(seal, purpose, &[("subscription", &arn)])).transpose()
+        };
+        let (token, webhook_secret) = (sealed(&self.token, TOKEN_PURPOSE)?, sealed(&self.webhook_secret, WEBHOOK_PURPOSE)?);
+        Ok(Some(Self { token, webhook_secret, ..self.clone() }))
     }
 }
 

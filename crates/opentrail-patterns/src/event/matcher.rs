@@ -2,6 +2,7 @@
 
 use super::EventPatternError;
 use super::parse::refuse;
+use ipnet::IpNet;
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -19,7 +20,7 @@ pub enum Matcher {
     Text(TextTest),
     /// Any of the bounds broken means no.
     Numeric(Vec<(Comparison, f64)>),
-    Cidr(Network),
+    Cidr(IpNet),
     Exists(bool),
     /// None of these, and the value is text or a number.
     AnythingBut(Vec<Self>),
@@ -45,14 +46,6 @@ pub enum Comparison {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-}
-
-/// A network and how many leading bits count.
-#[derive(Debug, Clone)]
-pub struct Network {
-    address: u128,
-    bits: u32,
-    is_v4: bool,
 }
 
 impl Matcher {
@@ -82,7 +75,7 @@ impl Matcher {
             },
             "numeric" => numeric(operand),
             "cidr" => match operand {
-                Value::String(text) => Network::parse(text).map(Self::Cidr),
+                Value::String(text) => parse_network(text).map(Self::Cidr),
                 _ => Err(refuse("CIDR match pattern must be a string")),
             },
             "anything-but" => anything_but(operand),
@@ -101,7 +94,10 @@ impl Matcher {
             Self::Numeric(bounds) => {
                 value.as_f64().is_some_and(|value| bounds.iter().all(|(comparison, bound)| comparison.holds(value, *bound)))
             }
-            Self::Cidr(network) => value.as_str().is_some_and(|text| network.contains(text)),
+            Self::Cidr(network) => {
+                let address = value.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+                address.is_some_and(|address| network.contains(&address))
+            }
             Self::Exists(wanted) => *wanted,
             Self::AnythingBut(others) => !others.iter().any(|other| other.fits(value)),
         }
@@ -267,33 +263,13 @@ impl Comparison {
     }
 }
 
-impl Network {
-    fn parse(text: &str) -> Result<Self, EventPatternError> {
-        let parts: Vec<&str> = text.split('/').collect();
-        let [address, bits] = parts[..] else { return Err(refuse("Malformed CIDR, one '/' required")) };
-        let address: IpAddr = address.parse().map_err(|_| refuse(format!("Nonstandard IP address: {address}")))?;
-        let (address, width, is_v4) = numbered(address);
-        let bits = bits.parse::<u32>().map_err(|_| refuse("Malformed CIDR, mask bits must be an integer"))?;
-        if bits > width {
-            return Err(refuse(format!("IPv{} mask bits must be < {}", if is_v4 { 4 } else { 6 }, width + 1)));
-        }
-        Ok(Self { address: leading(address, bits, width), bits, is_v4 })
-    }
-
-    fn contains(&self, text: &str) -> bool {
-        let Ok(address) = text.parse::<IpAddr>() else { return false };
-        let (address, width, is_v4) = numbered(address);
-        is_v4 == self.is_v4 && leading(address, self.bits, width) == self.address
-    }
-}
-
-fn numbered(address: IpAddr) -> (u128, u32, bool) {
-    match address {
-        IpAddr::V4(address) => (u128::from(u32::from(address)), 32, true),
-        IpAddr::V6(address) => (u128::from(address), 128, false),
-    }
-}
-
-fn leading(address: u128, bits: u32, width: u32) -> u128 {
-    address.checked_shr(width - bits).unwrap_or(0)
+/// A network, with the words of the service for what is not one.
+fn parse_network(text: &str) -> Result<IpNet, EventPatternError> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let [address, bits] = parts[..] else { return Err(refuse("Malformed CIDR, one '/' required")) };
+    let address: IpAddr = address.parse().map_err(|_| refuse(format!("Nonstandard IP address: {address}")))?;
+    let bits = bits.parse::<u32>().map_err(|_| refuse("Malformed CIDR, mask bits must be an integer"))?;
+    let (version, width) = if address.is_ipv4() { (4, 32) } else { (6, 128) };
+    let network = u8::try_from(bits).ok().and_then(|bits| IpNet::new(address, bits).ok());
+    network.ok_or_else(|| refuse(format!("IPv{version} mask bits must be < {}", width + 1)))
 }

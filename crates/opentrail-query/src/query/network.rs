@@ -1,5 +1,6 @@
 //! Networks in CIDR notation.
 
+use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -26,17 +27,14 @@ impl Network {
     }
 
     pub fn contains(&self, address: IpAddr) -> bool {
-        let same = |a: u128, b: u128, width: u32| {
-            let shift = width - u32::from(self.prefix_bits).min(width);
-            a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)
+        let Ok(network) = IpNet::new(self.address, self.prefix_bits) else { return false };
+        // A network of mapped addresses, such as ::ffff:10.0.0.0/104, has IPv4 addresses too.
+        let mapped = |address: IpAddr| match address {
+            IpAddr::V4(address) => network.contains(&IpAddr::V6(address.to_ipv6_mapped())),
+            IpAddr::V6(_) => false,
         };
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => same(own.to_bits().into(), other.to_bits().into(), 32),
-            (IpAddr::V6(own), IpAddr::V6(other)) => same(own.to_bits(), other.to_bits(), 128),
-            // A network of mapped addresses, such as ::ffff:10.0.0.0/104.
-            (IpAddr::V6(own), IpAddr::V4(other)) => same(own.to_bits(), other.to_ipv6_mapped().to_bits(), 128),
-            (IpAddr::V4(_), IpAddr::V6(_)) => false,
-        }
+        let address = address.to_canonical();
+        network.contains(&address) || (self.address.is_ipv6() && mapped(address))
     }
 }
 

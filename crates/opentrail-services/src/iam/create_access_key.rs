@@ -25,9 +25,9 @@ pub async fn create_access_key(app: &Arc<App>, call: &Call, input: NamedUser) ->
     if access_keys::of(app, call, &subject)?.len() >= MAX_KEYS {
         return Err(limit_exceeded(format!("Cannot exceed quota for AccessKeysPerUser: {MAX_KEYS}")));
     }
-    let key = AccessKey::generate(&call.account, subject.name(), call.now);
+    let (key, secret) = AccessKey::generate(&app.seal, &call.account, subject.name(), call.now);
     let mut told = metadata(&key, event_time(key.created));
-    told["SecretAccessKey"] = key.secret.as_str().into();
+    told["SecretAccessKey"] = secret.as_str().into();
     let mut changes = Changes::new();
     changes.put(&key);
     Ok(Reply {

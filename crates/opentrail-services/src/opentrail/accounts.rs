@@ -56,13 +56,13 @@ pub async fn create_account(app: &Arc<App>, call: &Call, input: CreateAccountReq
     }
     let id = input.account_id.unwrap_or_else(|| free_id(&existing));
     let account = Account { name, email, ..Account::begin(&id, call.now) };
-    let key = AccessKey::generate(&id, None, call.now);
+    let (key, secret) = AccessKey::generate(&app.seal, &id, None, call.now);
     let mut changes = Changes::new();
     changes.put(&account).put(&key);
     let mut told = described(&account);
     let recorded = opentrail_model::record::lower_first(told.clone());
     told["AccessKeyId"] = key.id.as_str().into();
-    told["SecretAccessKey"] = key.secret.as_str().into();
+    told["SecretAccessKey"] = secret.as_str().into();
     Ok(Reply {
         changes,
         lock: Some(lock),

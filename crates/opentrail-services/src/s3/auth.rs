@@ -65,7 +65,9 @@ impl S3Auth for Keys {
         }
         let key = self.0.catalog.get::<AccessKey>(access_key).map_err(|error| catalog_fault(&error))?;
         match key.filter(|key| key.active) {
-            Some(key) => Ok(SecretKey::from(key.secret.clone())),
+            Some(key) => {
+                key.open_secret(&self.0.seal).map(|secret| SecretKey::from(secret.as_str())).map_err(|_| fault::internal())
+            }
             None => Err(unknown_key()),
         }
     }

@@ -1,6 +1,7 @@
 //! SNS's errors.
 
 use opentrail_messaging::topics::PublishError;
+use opentrail_seal::SealError;
 use opentrail_wire::ApiError;
 
 pub(super) fn invalid(what: impl std::fmt::Display) -> ApiError {
@@ -24,6 +25,11 @@ pub(super) fn required<'a>(value: &'a Option<String>, member: &str) -> Result<&'
 
 pub(super) fn of_publish(error: &PublishError) -> ApiError {
     tracing::error!(%error, source = ?std::error::Error::source(error), "publishing failed");
+    ApiError::new("InternalError", "An internal error occurred.").with_status(500)
+}
+
+pub(super) fn unsealable(error: &SealError) -> ApiError {
+    tracing::error!(%error, "a secret of a subscription cannot be sealed or opened");
     ApiError::new("InternalError", "An internal error occurred.").with_status(500)
 }
 

@@ -1,7 +1,7 @@
 //! Subscribe.
 
 use super::attributes::Attributes;
-use super::faults::{flag, invalid, required};
+use super::faults::{flag, invalid, required, unsealable};
 use super::{subjects, subscription_attributes};
 use crate::app::App;
 use crate::call::Call;
@@ -47,7 +47,7 @@ pub async fn subscribe(app: &Arc<App>, call: &Call, input: SubscribeRequest) -> 
     let topic = subjects::topic(app, &input.topic_arn)?;
     let mut subscription = begin(call, &topic, protocol, endpoint);
     for (name, value) in &input.attributes {
-        subscription_attributes::set(&mut subscription, name, value)?;
+        subscription_attributes::set(app, &mut subscription, name, value)?;
     }
     subscription_attributes::check(&subscription)?;
     let existing = app.topics.subscriptions_of(&topic);
@@ -55,7 +55,7 @@ pub async fn subscribe(app: &Arc<App>, call: &Call, input: SubscribeRequest) -> 
     if let Some(same) = same {
         subscription = (**same).clone();
         for (name, value) in &input.attributes {
-            subscription_attributes::set(&mut subscription, name, value)?;
+            subscription_attributes::set(app, &mut subscription, name, value)?;
         }
         if subscription != **same {
             return Err(invalid("Attributes Reason: Subscription already exists with different attributes"));
@@ -75,6 +75,9 @@ pub async fn subscribe(app: &Arc<App>, call: &Call, input: SubscribeRequest) -> 
     }
     let mut changes = Changes::new();
     if same.is_none() {
+        if !subscription.confirmed {
+            subscription.give_token(&app.seal).map_err(|error| unsealable(&error))?;
+        }
         changes.put(&subscription);
     }
     if !subscription.confirmed {
@@ -123,7 +126,7 @@ fn begin(call: &Call, topic: &Topic, protocol: Protocol, endpoint: &str) -> Subs
         confirmed,
         authenticated: confirmed,
         authenticate_on_unsubscribe: false,
-        token: (!confirmed).then(|| hex::encode(rand::random::<[u8; 32]>())),
+        token: None,
         raw: false,
         filter_policy: None,
         filter_body: false,

@@ -1,7 +1,7 @@
 //! GetSubscriptionAttributes, SetSubscriptionAttributes.
 
 use super::attributes::effective_delivery_policy;
-use super::faults::{flag, invalid, required};
+use super::faults::{flag, invalid, required, unsealable};
 use super::subjects;
 use crate::app::App;
 use crate::call::Call;
@@ -32,7 +32,7 @@ pub struct SubscriptionAttributesRequest {
 ///
 /// # Errors
 /// `InvalidParameter`.
-pub(super) fn set(subscription: &mut Subscription, name: &str, value: &str) -> Result<(), ApiError> {
+pub(super) fn set(app: &App, subscription: &mut Subscription, name: &str, value: &str) -> Result<(), ApiError> {
     let given = (!value.is_empty()).then(|| value.to_owned());
     match name {
         "RawMessageDelivery" => subscription.raw = flag(name, value)?,
@@ -52,7 +52,7 @@ pub(super) fn set(subscription: &mut Subscription, name: &str, value: &str) -> R
             subscription.delivery_policy = given;
         }
         "WebhookSecret" if subscription.protocol != Protocol::Sqs && value.len() <= MAX_SECRET_BYTES => {
-            subscription.webhook_secret = given;
+            subscription.set_webhook_secret(&app.seal, given.as_deref()).map_err(|error| unsealable(&error))?;
         }
         _ => return Err(invalid("AttributeName")),
     }
@@ -124,7 +124,7 @@ pub async fn set_subscription_attributes(
     let name = required(&input.attribute_name, "attributeName")?;
     let lock = subjects::lock(app, &call.account).await;
     let mut subscription = (*subjects::subscription(app, &input.subscription_arn)?).clone();
-    set(&mut subscription, name, input.attribute_value.as_deref().unwrap_or_default())?;
+    set(app, &mut subscription, name, input.attribute_value.as_deref().unwrap_or_default())?;
     check(&subscription)?;
     let mut changes = Changes::new();
     changes.put(&subscription);

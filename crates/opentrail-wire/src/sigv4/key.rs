@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aws_lc_rs::constant_time;
 use aws_lc_rs::digest::{self, SHA256, SHA256_OUTPUT_LEN};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use zeroize::Zeroizing;
 
 use super::Claim;
 
@@ -18,7 +19,7 @@ pub(super) struct SigningKey(hmac::Key);
 
 impl SigningKey {
     pub(super) fn derive(secret: &str, date: &str, region: &str, service: &str) -> Self {
-        let start = hmac::Key::new(HMAC_SHA256, format!("AWS4{secret}").as_bytes());
+        let start = hmac::Key::new(HMAC_SHA256, Zeroizing::new(format!("AWS4{secret}")).as_bytes());
         let derived = [date, region, service, "aws4_request"].iter().fold(start, |key, part| {
             let tag = hmac::sign(&key, part.as_bytes());
             hmac::Key::new(HMAC_SHA256, tag.as_ref())
@@ -39,13 +40,13 @@ impl SigningKey {
 
 /// Remembers derived keys by access key, date, region and service.
 ///
-/// An entry also holds a digest of the secret it came from, so a replaced secret takes effect at once. Whether the
+/// An entry also holds a digest of what the secret was kept as, so a replaced secret takes effect at once. Whether the
 /// access key is still active is the caller's question, as it is without a cache.
 #[derive(Default)]
 pub struct SigningKeyCache(Mutex<HashMap<String, CachedKey>>);
 
 struct CachedKey {
-    secret_digest: digest::Digest,
+    kept_digest: digest::Digest,
     key: SigningKey,
 }
 
@@ -58,21 +59,21 @@ impl SigningKeyCache {
         self.entries().clear();
     }
 
-    pub(super) fn get(&self, claim: &Claim, secret: &str) -> Option<SigningKey> {
-        let secret_digest = digest::digest(&SHA256, secret.as_bytes());
+    pub(super) fn get(&self, claim: &Claim, kept: &[u8]) -> Option<SigningKey> {
+        let kept_digest = digest::digest(&SHA256, kept);
         let entries = self.entries();
         let entry = entries.get(&cache_key(claim))?;
-        constant_time::verify_slices_are_equal(entry.secret_digest.as_ref(), secret_digest.as_ref()).ok()?;
+        constant_time::verify_slices_are_equal(entry.kept_digest.as_ref(), kept_digest.as_ref()).ok()?;
         Some(entry.key.clone())
     }
 
-    pub(super) fn insert(&self, claim: &Claim, secret: &str, key: SigningKey) {
-        let secret_digest = digest::digest(&SHA256, secret.as_bytes());
+    pub(super) fn insert(&self, claim: &Claim, kept: &[u8], key: SigningKey) {
+        let kept_digest = digest::digest(&SHA256, kept);
         let mut entries = self.entries();
         if entries.len() >= MAX_CACHED_KEYS {
             entries.clear();
         }
-        entries.insert(cache_key(claim), CachedKey { secret_digest, key });
+        entries.insert(cache_key(claim), CachedKey { kept_digest, key });
     }
 
     /// Each change of the map is one call, so a panic elsewhere cannot leave it half done.

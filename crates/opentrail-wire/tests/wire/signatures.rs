@@ -5,6 +5,7 @@ use opentrail_wire::{
     AuthFault, Protocol, SignedBody, SignedRequest, SigningKeyCache, auth_error, claim, sign, sign_stated, verify, verify_with,
 };
 use serde_json::Value;
+use std::cell::Cell;
 use time::{Duration, OffsetDateTime};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -285,16 +286,25 @@ fn cache_keeps_only_proven_keys_and_notices_new_secrets() {
     let cache = SigningKeyCache::new();
     let vector = named("json");
     let claimed = claim(&vector.request()).unwrap();
-    let check = |secret| verify_with(&cache, &claimed, &vector.request(), secret, signed_at());
+    let opened = Cell::new(0);
+    let check = |secret: &'static str| {
+        let open = || {
+            opened.set(opened.get() + 1);
+            Some(secret)
+        };
+        verify_with(&cache, &claimed, &vector.request(), secret.as_bytes(), open, signed_at())
+    };
     assert!(check("wrong").is_err());
     assert_eq!(format!("{cache:?}"), "SigningKeyCache { len: 0 }");
     assert_eq!(check(SECRET), Ok(()));
     assert_eq!(format!("{cache:?}"), "SigningKeyCache { len: 1 }");
-    assert_eq!(check(SECRET), Ok(()));
+    assert_eq!((check(SECRET), opened.get()), (Ok(()), 2), "a remembered key needs no secret");
     assert!(check("wrong").is_err());
     assert_eq!(check(SECRET), Ok(()));
     cache.clear();
-    assert_eq!(check(SECRET), Ok(()));
+    let unopened = verify_with(&cache, &claimed, &vector.request(), b"kept", || None::<&str>, signed_at());
+    assert_eq!(unopened, Err(AuthFault::UnknownKey));
+    assert_eq!((check(SECRET), opened.get()), (Ok(()), 4));
     assert!(!format!("{claimed:?}").contains(&claimed.signature));
 }
 

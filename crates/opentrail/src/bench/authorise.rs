@@ -151,8 +151,8 @@ async fn populate(app: &App, args: &AuthoriseArgs) -> anyhow::Result<Vec<(String
             ..User::new(ACCOUNT, &name, format!("AIDA{number:017}"), now)
         };
         changes.put(&user);
-        let key = AccessKey::generate(ACCOUNT, Some(&name), now);
-        keys.push((key.id.clone(), key.secret.clone()));
+        let (key, secret) = AccessKey::generate(&app.seal, ACCOUNT, Some(&name), now);
+        keys.push((key.id.clone(), secret.to_string()));
         changes.put(&key);
     }
     submit(app, &changes).await?;

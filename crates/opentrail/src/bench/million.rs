@@ -108,7 +108,7 @@ async fn record(args: &MillionArgs, running: &Running, templates: &[Value]) -> a
 async fn look_up(args: &MillionArgs, running: &Running, samples: &[Vec<u8>]) -> anyhow::Result<()> {
     let caller = Caller {
         access_key: running.root_key.id.clone(),
-        secret: running.root_key.secret.clone(),
+        secret: running.root_key.open_secret(&running.server.app.seal)?.to_string(),
         session_token: None,
         region: REGION.into(),
         user_agent: "opentrail-bench".into(),

@@ -38,7 +38,7 @@ async fn the_credential_report_has_a_row_for_everybody() {
 async fn last_use_is_told_and_only_to_the_account() {
     let bench = Bench::new();
     let alice = bench.call_of_user("alice", None).await;
-    let key = AccessKey::generate(ACCOUNT, Some("alice"), alice.now);
+    let key = AccessKey::generate(&bench.app.seal, ACCOUNT, Some("alice"), alice.now).0;
     let mut changes = opentrail_catalog::Changes::new();
     changes.put(&AccessKey { id: "AKIAUSER000000000000".into(), ..key });
     bench.app.intake.submit(Vec::new(), changes.encode()).await.expect("submitted");
