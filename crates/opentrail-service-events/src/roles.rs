@@ -45,6 +45,7 @@ pub fn check(app: &App, call: &Call, role_arn: &str, rule_arn: &str, action: Opt
         // What the other account says is asked when an event is delivered.
         resource_account: if account_of_arn(resource).is_some() { account } else { &call.account },
         resource_policy: None,
+        grants: None,
         context: &context,
     };
     match standing.decide(&principal, &question) {
