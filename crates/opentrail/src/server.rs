@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::followers::{Followers, least_read};
+use crate::services::SERVICES;
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
@@ -12,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use opentrail_alarms::Watching;
 use opentrail_catalog::Catalog;
+use opentrail_console::Console;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
@@ -19,7 +21,9 @@ use opentrail_import::Importer;
 use opentrail_kms::Kms;
 use opentrail_messaging::topics::TopicsConfig;
 use opentrail_messaging::{Queues, Topics};
+use opentrail_rules::Rules;
 use opentrail_services::cloudtrail::LookupLimiter;
+use opentrail_services::logs::InsightsQueries;
 use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
@@ -60,8 +64,12 @@ pub struct Server {
     delivery: Delivery,
     trail_logs: TrailLogs,
     pub uploads: Uploads,
+    pub console: Arc<Console>,
+    /// Whether browsers reach this server by https.
+    pub secure: bool,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
+    pub rules: Rules,
 }
 
 impl Server {
@@ -176,8 +184,12 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         topics: topics.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
+        insights: InsightsQueries::default(),
         last_used: LastUsed::default(),
     });
+    let webhooks = config.sns_webhooks.clone();
+    let rules = Rules::open(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), Arc::clone(&app.seal), &webhooks)
+        .context("cannot open the event rules")?;
     let root_key =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
@@ -196,7 +208,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_accepting, stopping) = watch::channel(false);
     let trail_logs = TrailLogs::start(Arc::clone(&app));
     let uploads = Uploads::new(&dir.join("incoming"))?;
-    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, trail_logs, uploads });
+    let console = Arc::new(Console { app: Arc::clone(&app), services: SERVICES, s3: s3.clone(), stopping: stopping.clone() });
+    let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let server = Arc::new(Server { stopping: stopping.clone(), rules, app, s3, delivery, trail_logs, uploads, console, secure });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -218,6 +232,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let mut followers = Followers::new(catalog, intake);
     followers.start(watching.filters());
     followers.start_beside("metrics and alarms", |stop| watching.run(stop));
+    followers.start(server.rules.follower());
+    followers.start_beside("rules' calls", {
+        let rules = server.rules.clone();
+        move |stopping| async move { rules.post_until(stopping).await }
+    });
     Ok(Running {
         address,
         secure: tls.is_some(),
@@ -261,6 +280,7 @@ impl Running {
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
         self.server.app.queues.close();
+        self.server.app.insights.close();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener failed");
         }

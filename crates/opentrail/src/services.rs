@@ -1,6 +1,7 @@
 //! The services that answer at the endpoint.
 
 use opentrail_service_cloudwatch as cloudwatch;
+use opentrail_service_events as events;
 use opentrail_services::{
     Service, cloudtrail, cloudtrail_data, flattened, iam, kms, logs, opentrail, organizations, sns, sqs, sts,
 };
@@ -16,6 +17,7 @@ pub const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &cloudtrail_data::SERVICE,
     &cloudwatch::SERVICE,
+    &events::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
     &logs::SERVICE,

@@ -1,10 +1,12 @@
 use super::totp;
-use super::{Attempt, MfaDevice, SignedIn, sign_in};
+use super::{Attempt, KeyAttempt, MfaDevice, SignedIn, sign_in, sign_in_with_key};
 use crate::call::{Call, Caller};
 use crate::iam;
 use crate::testing::{ACCOUNT, Bench, code};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -221,4 +223,63 @@ async fn strangers_and_other_accounts_get_nowhere() {
     let foreign = Caller::Root { account: "222222222222".into(), access_key: "AKIAROOT000000000000".into(), session: None };
     let call = Call { caller: foreign, account: "222222222222".into(), ..bench.call() };
     assert_eq!(code(bench.run(&iam::SERVICE, call, "GetLoginProfile", json!({"UserName": "alice"})).await), "NoSuchEntity");
+}
+
+#[test]
+fn whatever_is_typed_is_recorded_and_never_a_fault() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let bench = Bench::new();
+    runtime.block_on(with_password(&bench, false));
+    let text = || prop_oneof![".{0,24}", Just("alice".to_owned()), Just(PASSWORD.to_owned()), Just("\u{0}".repeat(200))];
+    let typed = (".{0,24}", prop::option::of(text()), text(), prop::option::of(text()), prop::option::of(text()));
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) });
+    let outcome = runner.run(&typed, |(ip, user, password, mfa, new_password)| {
+        let before = bench.app.intake.log().end();
+        let typed = Attempt { user, password, mfa, new_password, source_ip: ip, ..attempt(None, "") };
+        let secret = typed.password.clone();
+        let outcome = runtime.block_on(sign_in(&bench.app, typed)).expect("no fault");
+        prop_assert!(secret == PASSWORD || !matches!(outcome, SignedIn::Yes(_)));
+        prop_assert!(bench.app.intake.log().end() > before, "it is recorded");
+        Ok(())
+    });
+    outcome.expect("no input is too much");
+    assert!(!bench.records().iter().any(|record| record.to_string().contains(PASSWORD)));
+}
+
+#[tokio::test]
+async fn access_keys_let_in_and_failures_hide_what_is_no_key() {
+    let bench = Bench::new();
+    let root = crate::bootstrap(&bench.app).await.expect("root");
+    let secret = root.open_secret(&bench.app.seal).expect("its secret");
+    let attempt = |access_key: &str, secret: &str| KeyAttempt {
+        access_key: access_key.into(),
+        secret: secret.into(),
+        session_token: None,
+        source_ip: "192.0.2.7".into(),
+        user_agent: Some("browser".into()),
+        login_to: "/console/".into(),
+    };
+    let Ok(SignedIn::Yes(credentials)) = sign_in_with_key(&bench.app, attempt(&root.id, &secret)).await else { panic!("in") };
+    assert_eq!(bench.last_record()["responseElements"], json!({"ConsoleLogin": "Success"}));
+    assert_eq!(bench.last_record()["userIdentity"]["accessKeyId"], root.id);
+    let caller = credentials.caller(&bench.app.catalog).expect("catalog").expect("root");
+    assert!(caller.session().is_some_and(|session| session.console));
+
+    // The session's own credentials serve too, for as long as they last.
+    let token = credentials.token(&bench.app.seal).expect("sealed");
+    let with_token = |secret: &str| KeyAttempt { session_token: Some(token.clone()), ..attempt(&credentials.access_key, secret) };
+    assert!(matches!(sign_in_with_key(&bench.app, with_token(&credentials.secret)).await, Ok(SignedIn::Yes(_))));
+    assert!(matches!(sign_in_with_key(&bench.app, with_token("wrong")).await, Ok(SignedIn::No)));
+
+    for (id, shown) in [(root.id.as_str(), root.id.as_str()), ("a pasted secret", opentrail_model::record::HIDDEN)] {
+        assert!(matches!(sign_in_with_key(&bench.app, attempt(id, "wrong")).await, Ok(SignedIn::No)));
+        let record = bench.last_record();
+        assert_eq!(record["responseElements"], json!({"ConsoleLogin": "Failure"}));
+        assert_eq!(record["userIdentity"]["accessKeyId"], shown);
+        assert!(!record.to_string().contains("pasted"));
+    }
+    for _ in 0..5 {
+        let _ = sign_in_with_key(&bench.app, attempt(&root.id, "wrong")).await;
+    }
+    assert!(matches!(sign_in_with_key(&bench.app, attempt(&root.id, &secret)).await, Ok(SignedIn::Wait(_))));
 }
