@@ -90,7 +90,7 @@ PICTURES = [
     ("dashboard", "", loaded, {}),
     ("dashboard-dark", "", loaded, {"color_scheme": "dark"}),
     ("history", "history?q=readOnly%3Afalse&period=24h", None, {}),
-    ("history-event", "history?q=event%3ADelete*&period=24h", event_panel, {}),
+    ("history-event", "history?q=event%3ADelete*&period=24h", event_panel, {"viewport": {"width": 1100, "height": 700}}),
     ("history-phone", "history?q=error%3AAccessDenied&period=7d", None, {"viewport": PHONE}),
 ]
 
