@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-lineage", &["query"], &[]),
     ("opentrail-import", &["eventlog", "history", "query", "search"], &[]),
     ("opentrail-seal", &[], &[]),
+    ("opentrail-subscriptions", &["catalog", "eventlog", "logs", "messaging", "model", "patterns", "wire"], &["seal"]),
     ("opentrail-kms", &["catalog", "eventlog", "model", "policy", "seal"], &[]),
     (
         "opentrail-services",
@@ -54,6 +55,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "seal",
             "search",
             "storage",
+            "subscriptions",
             "wire",
         ],
         &[],
@@ -79,6 +81,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "search",
             "services",
             "storage",
+            "subscriptions",
             "trail-logs",
             "verify",
             "wire",

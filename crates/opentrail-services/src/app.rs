@@ -14,6 +14,7 @@ use opentrail_kms::Kms;
 use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
+use opentrail_subscriptions::Subscriptions;
 use opentrail_wire::{ApiError, SigningKeyCache};
 use std::sync::Arc;
 
@@ -62,6 +63,8 @@ pub struct App {
     /// Keys of identity providers.
     pub web_keys: Arc<dyn WebKeys>,
     pub topics: Topics,
+    /// Delivers what log groups pass on.
+    pub subscriptions: Subscriptions,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Slows down guessing of passwords.

@@ -6,7 +6,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Those that run.
-#[allow(dead_code, reason = "there is none yet")]
 pub struct Followers {
     catalog: Catalog,
     intake: Intake,
@@ -14,7 +13,6 @@ pub struct Followers {
     tasks: Vec<(String, JoinHandle<()>)>,
 }
 
-#[allow(dead_code, reason = "there is none yet")]
 impl Followers {
     pub fn new(catalog: Catalog, intake: Intake) -> Self {
         Self { catalog, intake, stop: watch::Sender::new(false), tasks: Vec::new() }
@@ -24,6 +22,11 @@ impl Followers {
         let name = follower.name().to_owned();
         let task = follow(self.catalog.clone(), self.intake.clone(), follower, self.stop.subscribe());
         self.tasks.push((name, tokio::spawn(task)));
+    }
+
+    /// Runs what belongs to a follower, until `stop` turns true.
+    pub fn spawn<T: Future<Output = ()> + Send + 'static>(&mut self, name: &str, run: impl FnOnce(watch::Receiver<bool>) -> T) {
+        self.tasks.push((name.to_owned(), tokio::spawn(run(self.stop.subscribe()))));
     }
 
     /// Lets each finish what it is at.

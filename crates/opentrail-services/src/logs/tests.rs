@@ -1,7 +1,7 @@
 //! Log groups through the service's own operations.
 
 use super::SERVICE;
-use super::tidying::tidy_logs;
+use super::tidying::LogsTidier;
 use crate::call::Call;
 use crate::testing::{Bench, hostile};
 use opentrail_logs::{LogBatch, LogStream};
@@ -130,15 +130,15 @@ async fn what_is_removed_or_expired_leaves_nothing() {
     ok(&bench, "PutRetentionPolicy", json!({"logGroupName": "g", "retentionInDays": 1})).await;
     fails(&bench, "PutRetentionPolicy", json!({"logGroupName": "g", "retentionInDays": 2}), "InvalidParameterException", "enum")
         .await;
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 0);
+    assert_eq!(LogsTidier::default().tidy(&bench.app).await.expect("tidies"), 0);
     bench.clock.advance(time::Duration::hours(25));
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 1);
+    assert_eq!(LogsTidier::default().tidy(&bench.app).await.expect("tidies"), 1);
     put(&bench, &["m", "n"]).await;
     ok(&bench, "DeleteLogGroup", json!({"logGroupName": "g"})).await;
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 2);
+    assert_eq!(LogsTidier::default().tidy(&bench.app).await.expect("tidies"), 2);
     assert!(bench.app.catalog.list::<LogBatch>("").expect("reads").is_empty());
     assert!(bench.app.catalog.list::<LogStream>("").expect("reads").is_empty());
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 0);
+    assert_eq!(LogsTidier::default().tidy(&bench.app).await.expect("tidies"), 0);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Fields of one answer or count.
 const MAX_FIELDS: usize = 50;
@@ -123,6 +123,13 @@ pub(super) fn bounded(name: &str, value: Option<i64>, default: usize, most: usiz
 pub struct Searches {
     running: Semaphore,
     pub(super) streams: Arc<Semaphore>,
+}
+
+impl Searches {
+    /// Room for one more stream.
+    pub fn room_for_stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
 }
 
 impl Default for Searches {
