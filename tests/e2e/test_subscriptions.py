@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(503)
             self.end_headers()
             return
-        self.server.heads.append((self.path, dict(self.headers)))
+        self.server.heads.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         answer = b"{}"
         if "X-Amz-Target" in self.headers:
             packed = [base64.b64decode(record["Data"]) for record in json.loads(body)["Records"]]
@@ -121,7 +121,7 @@ def test_a_stream_gets_what_matches_also_after_outage_and_kill(server, service):
     message = service.data()[0]
     assert {"owner": ACCOUNT, "logGroup": "app", "logStream": "s", "subscriptionFilters": ["errors"]}.items() <= message.items()
     assert len(message["logEvents"][0]["id"]) == 56
-    assert "Credential=AKIAKINESIS/" in service.heads[-1][1]["Authorization"]
+    assert "Credential=AKIAKINESIS/" in service.heads[-1][1]["authorization"]
     service.down = True
     put(logs, "ERROR three")
     time.sleep(0.5)
