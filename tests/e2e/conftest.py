@@ -2,6 +2,7 @@
 
 import pytest
 
+from browser import Visit, launched
 from server import Server
 
 
@@ -55,3 +56,24 @@ def pytest_runtest_makereport(item, call):
             server = item.funcargs.get(name)
             if isinstance(server, Server) and server.log_path.exists():
                 report.sections.append(("what the server said", server.log_tail()))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's chromium; tests that need it are skipped where it is not."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser, shared):
+    """Browser windows at the shared server, each with cookies of its own."""
+    made = []
+
+    def make(server=None, **options):
+        made.append(Visit(browser, server or shared, **options))
+        return made[-1]
+
+    yield make
+    for window in made:
+        window.close()

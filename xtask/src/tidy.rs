@@ -61,11 +61,13 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &[],
     ),
     ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
+    ("opentrail-console", &["catalog", "model", "query", "services", "wire"], &[]),
     (
         "opentrail",
         &[
             "aws-environment",
             "catalog",
+            "console",
             "delivery",
             "eventlog",
             "history",

@@ -45,7 +45,7 @@ mod temporary;
 pub mod testing;
 
 pub use announcing::{EventNotifier, TopicAnnouncer};
-pub use app::{App, AuthMode, Settings};
+pub use app::{App, AuthMode, Settings, catalog_failure, log_failure};
 pub use call::{Call, Caller};
 pub use credentials::{AccessKey, Account, User, authenticate, bootstrap};
 pub use last_used::LastUsed;

@@ -4,6 +4,7 @@ mod append;
 mod authorise;
 mod calls;
 mod delivery;
+mod history;
 mod import;
 mod messaging;
 mod million;
@@ -28,6 +29,7 @@ enum BenchCommand {
     Authorise(authorise::AuthoriseArgs),
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
+    History(history::HistoryArgs),
     Import(import::ImportBenchArgs),
     Verify(verify::VerifyArgs),
     Messaging(messaging::MessagingArgs),
@@ -44,6 +46,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Authorise(args) => authorise::run(args).await?,
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
+        BenchCommand::History(args) => history::run(args).await?,
         BenchCommand::Import(args) => import::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Messaging(args) => messaging::run(args).await?,

@@ -4,6 +4,7 @@
 //! are one call into the services, so that nothing can be run without being recorded. S3 keeps its bodies as streams and
 //! goes through the s3s crate, with the same promise.
 
+use crate::console;
 use crate::metrics;
 use crate::pieces::Pieces;
 use crate::server::Server;
@@ -42,6 +43,9 @@ pub async fn answer(server: Arc<Server>, peer: SocketAddr, tls: Option<TlsFacts>
     }
     if request.uri().path() == sign_in::PATH {
         return sign_in::answer(server, peer, request).await;
+    }
+    if opentrail_console::is_for_console(&request) {
+        return console::answer(&server, peer, tls, request).await;
     }
     if let Some(own) = metrics::answer(&server, &request) {
         return own;

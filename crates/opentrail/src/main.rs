@@ -7,6 +7,7 @@ mod bench;
 mod client;
 mod client_tls;
 mod config;
+mod console;
 mod demo;
 mod docs_command;
 mod followers;

@@ -17,7 +17,6 @@ pub fn answer<B>(server: &Server, request: &Request<B>) -> Option<Answer> {
         }
         path if path.starts_with("/SimpleNotificationService-") => Some(certificate(server, &path[1..])),
         path if path.starts_with("/-/") => Some(plain(StatusCode::NOT_FOUND, "no such page\n")),
-        "/console" | "/console/" => Some(plain(StatusCode::NOT_FOUND, "the console is not built yet; see docs/coverage.md\n")),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::followers::{Followers, least_read};
+use crate::services::SERVICES;
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
@@ -11,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use opentrail_catalog::Catalog;
+use opentrail_console::Console;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
 use opentrail_eventlog::{EventLog, Intake, LogConfig, SystemClock, run_pump};
 use opentrail_history::HistoryConfig;
@@ -60,6 +62,9 @@ pub struct Server {
     delivery: Delivery,
     trail_logs: TrailLogs,
     pub uploads: Uploads,
+    pub console: Arc<Console>,
+    /// Whether browsers reach this server by https.
+    pub secure: bool,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
 }
@@ -199,7 +204,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_accepting, stopping) = watch::channel(false);
     let trail_logs = TrailLogs::start(Arc::clone(&app));
     let uploads = Uploads::new(&dir.join("incoming"))?;
-    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, trail_logs, uploads });
+    let console = Arc::new(Console { app: Arc::clone(&app), services: SERVICES, s3: s3.clone(), stopping: stopping.clone() });
+    let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, trail_logs, uploads, console, secure });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;

@@ -3,11 +3,12 @@
 //! ```text
 //! POST /-/import?source=NAME ──▶ import_events.rs ──▶ opentrail-import ──▶ event log
 //! X-Amz-Target: OpenTrail_20261121.… ──▶ accounts.rs, set_root_password.rs
-//! X-Amz-Target: OpenTrail_20261121.… ──▶ search.rs, counts.rs, who.rs ──question.rs──▶ History
+//! X-Amz-Target: OpenTrail_20261121.… ──▶ search.rs, counts.rs, complete.rs, who.rs ──question.rs──▶ History
 //!                          answers that are streamed ──▶ stream.rs ──▶ pieces
 //! ```
 
 mod accounts;
+mod complete;
 mod counts;
 mod describe_history;
 mod import_events;
@@ -47,6 +48,7 @@ pub static SERVICE: Service = Service {
 };
 
 const OPERATIONS: &[Operation] = &[
+    reading("Complete", handler!(complete::complete)),
     reading("CountBy", handler!(counts::count_by)),
     reading("DescribeHistory", handler!(describe_history::describe_history)),
     reading(stream::DOWNLOAD_EVENTS, handler!(not_streamed)),

@@ -49,6 +49,30 @@ async fn the_history_is_described() {
     assert_eq!(code(bench.run(&SERVICE, bench.call(), IMPORT_EVENTS, Value::Null).await), "ValidationException");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_values_are_completed_within_the_account() {
+    let bench = Bench::new();
+    let root = bench.call();
+    let created = json!({"Name": "Other", "Email": "other@example.com", "AccountId": "210987654321"});
+    bench.run(&SERVICE, root.clone(), "CreateAccount", created).await.expect("created");
+    bench.run(&SERVICE, root.clone(), "DescribeHistory", json!({})).await.expect("described");
+    bench.index();
+    let complete =
+        async |call: &crate::Call, input: Value| bench.run(&SERVICE, call.clone(), "Complete", input).await.expect("completed");
+    let values = complete(&root, json!({"Field": "event", "Prefix": "cr"})).await;
+    assert_eq!(values, json!({"Values": [{"Value": "CreateAccount", "Count": 1}]}));
+    let names = complete(&root, json!({"Prefix": "requestparameters."})).await;
+    assert!(names["Fields"].as_array().expect("names").contains(&json!("requestParameters.accountId")), "{names}");
+    let mut other = root.clone();
+    other.account = "210987654321".into();
+    other.caller = crate::Caller::Root { account: other.account.clone(), access_key: "AKIAOTHER".into(), session: None };
+    assert_eq!(complete(&other, json!({"Field": "event"})).await, json!({"Values": []}));
+    assert_eq!(complete(&other, json!({"Prefix": "requestParameters."})).await, json!({"Fields": []}));
+    let refused = code(bench.run(&SERVICE, root.clone(), "Complete", json!({"Field": "no such"})).await);
+    assert_eq!(refused, "InvalidFieldException");
+    assert_eq!(code(bench.run(&SERVICE, root, "Complete", json!({"MaxResults": 101})).await), "ValidationException");
+}
+
 #[test]
 fn no_input_is_too_much() {
     hostile::check(&SERVICE, &["Query", "From"], &["*"], |_, _, _| {});

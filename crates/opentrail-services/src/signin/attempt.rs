@@ -20,7 +20,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 
 /// How long a session of the console lasts.
-const SESSION: Duration = Duration::hours(12);
+pub(super) const SESSION: Duration = Duration::hours(12);
 /// Passwords that are checked at a time, as each keeps a core busy.
 static CHECKING: Semaphore = Semaphore::const_new(2);
 

@@ -7,6 +7,7 @@
 //!
 //! Source: AWS CloudTrail User Guide, "AWS Management Console sign-in events".
 
+mod access_key;
 mod attempt;
 
 mod device;
@@ -17,6 +18,7 @@ mod totp;
 #[cfg(test)]
 mod tests;
 
+pub use access_key::{KeyAttempt, sign_in_with_key};
 pub use attempt::{Attempt, SignedIn, sign_in, told};
 pub(crate) use attempt::{acceptable, device_of, hashed, verified};
 pub use device::{MfaDevice, MfaOwner};

@@ -1,5 +1,5 @@
 use super::totp;
-use super::{Attempt, MfaDevice, SignedIn, sign_in};
+use super::{Attempt, KeyAttempt, MfaDevice, SignedIn, sign_in, sign_in_with_key};
 use crate::call::{Call, Caller};
 use crate::iam;
 use crate::testing::{ACCOUNT, Bench, code};
@@ -221,4 +221,42 @@ async fn strangers_and_other_accounts_get_nowhere() {
     let foreign = Caller::Root { account: "222222222222".into(), access_key: "AKIAROOT000000000000".into(), session: None };
     let call = Call { caller: foreign, account: "222222222222".into(), ..bench.call() };
     assert_eq!(code(bench.run(&iam::SERVICE, call, "GetLoginProfile", json!({"UserName": "alice"})).await), "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn access_keys_let_in_and_failures_hide_what_is_no_key() {
+    let bench = Bench::new();
+    let root = crate::bootstrap(&bench.app).await.expect("root");
+    let secret = root.open_secret(&bench.app.seal).expect("its secret");
+    let attempt = |access_key: &str, secret: &str| KeyAttempt {
+        access_key: access_key.into(),
+        secret: secret.into(),
+        session_token: None,
+        source_ip: "192.0.2.7".into(),
+        user_agent: Some("browser".into()),
+        login_to: "/console/".into(),
+    };
+    let Ok(SignedIn::Yes(credentials)) = sign_in_with_key(&bench.app, attempt(&root.id, &secret)).await else { panic!("in") };
+    assert_eq!(bench.last_record()["responseElements"], json!({"ConsoleLogin": "Success"}));
+    assert_eq!(bench.last_record()["userIdentity"]["accessKeyId"], root.id);
+    let caller = credentials.caller(&bench.app.catalog).expect("catalog").expect("root");
+    assert!(caller.session().is_some_and(|session| session.console));
+
+    // The session's own credentials serve too, for as long as they last.
+    let token = credentials.token(&bench.app.seal).expect("sealed");
+    let with_token = |secret: &str| KeyAttempt { session_token: Some(token.clone()), ..attempt(&credentials.access_key, secret) };
+    assert!(matches!(sign_in_with_key(&bench.app, with_token(&credentials.secret)).await, Ok(SignedIn::Yes(_))));
+    assert!(matches!(sign_in_with_key(&bench.app, with_token("wrong")).await, Ok(SignedIn::No)));
+
+    for (id, shown) in [(root.id.as_str(), root.id.as_str()), ("a pasted secret", opentrail_model::record::HIDDEN)] {
+        assert!(matches!(sign_in_with_key(&bench.app, attempt(id, "wrong")).await, Ok(SignedIn::No)));
+        let record = bench.last_record();
+        assert_eq!(record["responseElements"], json!({"ConsoleLogin": "Failure"}));
+        assert_eq!(record["userIdentity"]["accessKeyId"], shown);
+        assert!(!record.to_string().contains("pasted"));
+    }
+    for _ in 0..5 {
+        let _ = sign_in_with_key(&bench.app, attempt(&root.id, "wrong")).await;
+    }
+    assert!(matches!(sign_in_with_key(&bench.app, attempt(&root.id, &secret)).await, Ok(SignedIn::Wait(_))));
 }

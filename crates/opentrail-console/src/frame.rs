@@ -1,0 +1,76 @@
+//! What surrounds every page: navigation, who is signed in, the region.
+
+use crate::assets;
+use crate::visitor::Visitor;
+
+/// A place in the navigation.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Path below `/console/`; also how pages say where they are.
+    pub path: &'static str,
+    pub name: &'static str,
+    /// The service whose pages these are, if the server may lack it.
+    pub service: Option<&'static str>,
+}
+
+/// The navigation, in groups.
+const PLACES: &[(&str, &[Place])] = &[("", &[Place { path: "", name: "Dashboard", service: None }])];
+
+/// Given to every template that extends `layout.html`.
+pub struct Frame<'a> {
+    visitor: &'a Visitor,
+    pub title: &'a str,
+    /// The path of the place in the navigation that the page belongs to.
+    pub place: &'a str,
+}
+
+impl<'a> Frame<'a> {
+    pub fn new(visitor: &'a Visitor, title: &'a str, place: &'a str) -> Self {
+        Self { visitor, title, place }
+    }
+
+    pub fn link(&self, path: &str) -> String {
+        self.visitor.link(path)
+    }
+
+    pub fn places(&self) -> Vec<(&'static str, Vec<Place>)> {
+        let here = |place: &&Place| place.service.is_none_or(|service| self.visitor.has_service(service));
+        PLACES.iter().map(|(name, places)| (*name, places.iter().filter(here).copied().collect())).collect()
+    }
+
+    pub fn account(&self) -> &str {
+        self.visitor.account()
+    }
+
+    pub fn region(&self) -> &str {
+        self.visitor.region()
+    }
+
+    pub fn regions(&self) -> &[String] {
+        self.visitor.regions()
+    }
+
+    pub fn arn(&self) -> String {
+        self.visitor.arn()
+    }
+
+    /// The person's name, as short as it is clear.
+    pub fn who(&self) -> String {
+        let arn = self.visitor.arn();
+        arn.rsplit(':').next().unwrap_or(&arn).trim_start_matches("user/").to_owned()
+    }
+
+    /// The token for forms.
+    pub fn csrf(&self) -> &str {
+        self.visitor.session.form_token()
+    }
+
+    /// The path of this page, for the form that changes the region.
+    pub fn path(&self) -> &str {
+        &self.visitor.wanted.path
+    }
+
+    pub fn asset(&self, name: &str) -> &'static str {
+        assets::path(name)
+    }
+}
