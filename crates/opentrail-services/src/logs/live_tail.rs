@@ -9,7 +9,7 @@ use super::groups;
 use crate::app::{App, catalog_failure, log_failure};
 use crate::authorisation::authorise;
 use crate::call::Call;
-use crate::opentrail::Streaming;
+use crate::opentrail::{Room, Streaming};
 use crate::recording::{self, Outcome};
 use crate::service::{Reply, parse};
 use bytes::Bytes;
@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 pub const START_LIVE_TAIL: &str = "StartLiveTail";
@@ -134,7 +134,7 @@ struct Session {
     filter: FilterSet,
     /// Names by id, as far as they were met.
     names: HashMap<String, String>,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 /// What is to be sent with the next update.
@@ -175,7 +175,7 @@ impl Session {
             }
             groups.insert(group.id.clone(), group);
         }
-        let room = app.searches.room_for_stream().ok_or_else(limit_exceeded)?;
+        let room = app.searches.stream(&call.account).map_err(|_| limit_exceeded())?;
         Ok(Self {
             app: Arc::clone(app),
             request_id: call.request_id.clone(),

@@ -143,15 +143,8 @@ struct Rooms {
 
 /// Holds a search's or stream's place until it is dropped.
 #[derive(Debug)]
-pub(super) struct Room {
+pub struct Room {
     _permits: Vec<OwnedSemaphorePermit>,
-}
-
-impl Searches {
-    /// Room for one more stream.
-    pub fn room_for_stream(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.streams).try_acquire_owned().ok()
-    }
 }
 
 impl Default for Searches {
@@ -194,7 +187,7 @@ impl Searches {
     ///
     /// # Errors
     /// `ThrottlingException`.
-    pub(super) fn stream(&self, account: &str) -> Result<Room, ApiError> {
+    pub fn stream(&self, account: &str) -> Result<Room, ApiError> {
         let own = self.of(account).streams.try_acquire_owned();
         let all = Arc::clone(&self.all.streams).try_acquire_owned();
         let (Ok(own), Ok(all)) = (own, all) else { return Err(throttled()) };
