@@ -22,6 +22,7 @@ mod put;
 mod reader;
 mod resource_policy;
 mod retention;
+mod scan;
 mod token;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use page::{FilterQuery, Filtered, GetQuery, Got, MAX_PAGE_EVENTS, filter_eve
 pub use put::{Accepted, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, PutFault, Rejected, accept, stored};
 pub use resource_policy::ResourcePolicy;
 pub use retention::{Expired, expired};
+pub use scan::{find_event, newest_first};
 pub use token::{BadToken, Token};
 
 /// Why stored events could not be read.

@@ -2,6 +2,7 @@
 
 use crate::cloudtrail::LookupLimiter;
 use crate::last_used::LastUsed;
+use crate::logs::InsightsQueries;
 use crate::opentrail::Searches;
 use crate::signin::SignInThrottle;
 use crate::sts::WebKeys;
@@ -71,6 +72,8 @@ pub struct App {
     pub sign_in_throttle: SignInThrottle,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
+    /// Queries of log groups and their results.
+    pub insights: InsightsQueries,
     /// When access keys and roles were last used.
     pub last_used: LastUsed,
 }

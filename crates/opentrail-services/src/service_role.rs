@@ -59,6 +59,6 @@ pub fn may(app: &App, role: &Role, action: &str, resource: &str) -> Result<bool,
         role_id: role.id.clone(),
     };
     let resource_account = resource.split(':').nth(4).filter(|account| !account.is_empty()).unwrap_or(&role.account);
-    let question = Question { action, resource, resource_account, resource_policy: None, context: &context };
+    let question = Question { action, resource, resource_account, resource_policy: None, grants: None, context: &context };
     Ok(standing.decide(&principal, &question).is_allowed())
 }

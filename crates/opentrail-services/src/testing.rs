@@ -5,6 +5,7 @@ use crate::call::{Call, Caller};
 use crate::cloudtrail::LookupLimiter;
 use crate::credentials::User;
 use crate::last_used::LastUsed;
+use crate::logs::InsightsQueries;
 use crate::service::{self, Service};
 use crate::signin::SignInThrottle;
 use async_trait::async_trait;
@@ -129,6 +130,7 @@ impl Bench {
             web_keys: Arc::new(crate::sts::NoWebKeys),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
+            insights: InsightsQueries::default(),
             last_used: LastUsed::default(),
         };
         Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), dir }
@@ -274,8 +276,21 @@ pub mod hostile {
         texts: &'static [&'static str],
         more: impl Fn(&Runtime, &Bench, &Value),
     ) {
+        check_after(service, members, texts, |_, _| Vec::new(), more);
+    }
+
+    /// [`check`] of a service in which `prepare` has made something; it returns what that is called, as further texts.
+    pub fn check_after(
+        service: &'static Service,
+        members: &'static [&'static str],
+        texts: &'static [&'static str],
+        prepare: impl FnOnce(&Runtime, &Bench) -> Vec<String>,
+        more: impl Fn(&Runtime, &Bench, &Value),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
         let bench = Bench::new();
+        let made: Vec<&'static str> = prepare(&runtime, &bench).into_iter().map(|text| &*text.leak()).collect();
+        let texts: &'static [&'static str] = [texts, &made].concat().leak();
         let everything = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
         let user = runtime.block_on(bench.call_of_user("somebody", Some(everything)));
         let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) });

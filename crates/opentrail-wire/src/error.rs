@@ -34,7 +34,8 @@ pub struct ApiError {
     pub message: String,
     pub status: u16,
     /// Names beginning with `x-amz` become headers, `__type` replaces the type of a JSON error, all others are members of
-    /// the body. The code of [`QUERY_ERROR`] is the one that query clients are told.
+    /// the body. The code of [`QUERY_ERROR`] is the one that query clients are told. `__body` is a JSON object whose members
+    /// are put into the body of a JSON or CBOR error.
     pub extra: Vec<(&'static str, String)>,
 }
 
@@ -154,6 +155,9 @@ fn json_error(error: &ApiError, type_name: Option<&str>) -> Value {
     object.insert("message".to_owned(), error.message.as_str().into());
     for (name, value) in error.extra_members() {
         object.entry(*name).or_insert_with(|| value.as_str().into());
+    }
+    if let Some(Ok(more)) = error.extra_value("__body").map(serde_json::from_str::<Map<String, Value>>) {
+        object.extend(more);
     }
     Value::Object(object)
 }

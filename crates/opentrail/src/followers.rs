@@ -24,9 +24,12 @@ impl Followers {
         self.tasks.push((name, tokio::spawn(task)));
     }
 
-    /// Runs what belongs to a follower, until `stop` turns true.
-    pub fn spawn<T: Future<Output = ()> + Send + 'static>(&mut self, name: &str, run: impl FnOnce(watch::Receiver<bool>) -> T) {
-        self.tasks.push((name.to_owned(), tokio::spawn(run(self.stop.subscribe()))));
+    /// Runs what works beside a follower and stops with it.
+    pub fn start_beside<T>(&mut self, name: &str, task: impl FnOnce(watch::Receiver<bool>) -> T)
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.push((name.to_owned(), tokio::spawn(task(self.stop.subscribe()))));
     }
 
     /// Lets each finish what it is at.

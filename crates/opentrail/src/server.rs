@@ -20,8 +20,9 @@ use opentrail_import::Importer;
 use opentrail_kms::Kms;
 use opentrail_messaging::topics::TopicsConfig;
 use opentrail_messaging::{Queues, Topics};
+use opentrail_rules::Rules;
 use opentrail_services::cloudtrail::LookupLimiter;
-use opentrail_services::logs::{LOGS_TIDYING, LogsTidier, run_exports};
+use opentrail_services::logs::{InsightsQueries, LOGS_TIDYING, LogsTidier, run_exports};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
 use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer, seal_plain_secrets};
@@ -67,6 +68,7 @@ pub struct Server {
     pub secure: bool,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
+    pub rules: Rules,
 }
 
 impl Server {
@@ -184,8 +186,12 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         subscriptions: subscriptions.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
+        insights: InsightsQueries::default(),
         last_used: LastUsed::default(),
     });
+    let webhooks = config.sns_webhooks.clone();
+    let rules = Rules::open(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), Arc::clone(&app.seal), &webhooks)
+        .context("cannot open the event rules")?;
     let root_key =
         opentrail_services::bootstrap(&app).await.map_err(anyhow::Error::from).context("cannot create the root credentials")?;
     opentrail_services::announce_regions(&app).await.map_err(anyhow::Error::from).context("cannot note the regions")?;
@@ -206,7 +212,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let uploads = Uploads::new(&dir.join("incoming"))?;
     let console = Arc::new(Console { app: Arc::clone(&app), services: SERVICES, s3: s3.clone(), stopping: stopping.clone() });
     let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
-    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, trail_logs, uploads, console, secure });
+    let server = Arc::new(Server { stopping: stopping.clone(), rules, app, s3, delivery, trail_logs, uploads, console, secure });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -227,9 +233,14 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
     let mut followers = Followers::new(catalog.clone(), intake);
     followers.start(SubscriptionFollower::new(catalog, subscriptions.clone()));
-    followers.spawn("subscriptions' courier", |stop| subscriptions.deliver_until(stop));
+    followers.start_beside("subscriptions' courier", |stop| subscriptions.deliver_until(stop));
     let exporting = Arc::clone(&server.app);
-    followers.spawn("the exports of log groups", |stop| run_exports(exporting, stop));
+    followers.start_beside("the exports of log groups", |stop| run_exports(exporting, stop));
+    followers.start(server.rules.follower());
+    followers.start_beside("rules' calls", {
+        let rules = server.rules.clone();
+        move |stopping| async move { rules.post_until(stopping).await }
+    });
     Ok(Running {
         address,
         secure: tls.is_some(),
@@ -273,6 +284,7 @@ impl Running {
     pub async fn shut_down(self) {
         self.stop_accepting.send_replace(true);
         self.server.app.queues.close();
+        self.server.app.insights.close();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener failed");
         }

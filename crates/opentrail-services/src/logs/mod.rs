@@ -7,6 +7,7 @@
 //! destinations.rs   destinations, and which targets may be subscribed
 //! exporting.rs      the worker that exports        live_tail.rs  events as they come
 //! tidying.rs        the worker that lets go of what has expired
+//! insights          queries over groups
 //! the others        operations
 //! ```
 //!
@@ -47,12 +48,15 @@ mod exporting;
 mod event_stream;
 mod live_tail;
 
+mod insights;
+
 mod missing;
 #[cfg(test)]
 mod tests;
 
 pub use exporting::{ExportTask, run_exports};
 pub use groups::stream_lock;
+pub use insights::{InsightsQueries, QueryDefinition};
 pub use live_tail::{START_LIVE_TAIL, live_tail};
 pub use resource_policies::lets_service;
 pub use tidying::{LOGS_TIDYING, LogsTidier};
@@ -112,6 +116,15 @@ const OPERATIONS: &[Operation] = &[
     write("PutMetricFilter", groups::arn_of, handler!(put_metric_filter::put_metric_filter)),
     read("DescribeMetricFilters", groups::any_arn, handler!(describe_metric_filters::describe_metric_filters)),
     write("DeleteMetricFilter", groups::arn_of, handler!(delete_metric_filter::delete_metric_filter)),
+    read("StartQuery", insights::group_resource, handler!(insights::start_query)),
+    read("GetQueryResults", groups::anything, handler!(insights::get_query_results)),
+    write("StopQuery", groups::anything, handler!(insights::stop_query)),
+    read("DescribeQueries", groups::any_arn, handler!(insights::describe_queries)),
+    write("PutQueryDefinition", groups::anything, handler!(insights::put_query_definition)),
+    read("DescribeQueryDefinitions", groups::anything, handler!(insights::describe_query_definitions)),
+    write("DeleteQueryDefinition", groups::anything, handler!(insights::delete_query_definition)),
+    read("GetLogRecord", insights::record_resource, handler!(insights::get_log_record)),
+    read("GetLogGroupFields", groups::arn_of, handler!(insights::get_log_group_fields)),
     Operation {
         parameters: test_metric_filter::parameters,
         ..read("TestMetricFilter", groups::anything, handler!(test_metric_filter::test_metric_filter))
