@@ -27,6 +27,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-storage", &["catalog", "eventlog", "kms", "model", "policy", "seal"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-messaging", &["catalog", "eventlog", "patterns", "policy", "seal"], &[]),
+    ("opentrail-alarms", &["catalog", "eventlog", "logs", "messaging", "metrics", "patterns"], &["seal"]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-processing", &["aws-environment", "model", "verify", "wire"], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
@@ -45,6 +46,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "opentrail-services",
         &[
+            "alarms",
             "catalog",
             "delivery",
             "eventlog",
@@ -70,10 +72,12 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &[],
     ),
     ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
+    ("opentrail-service-cloudwatch", &["alarms", "catalog", "metrics", "services", "wire"], &["messaging"]),
     ("opentrail-console", &["catalog", "model", "query", "services", "wire"], &[]),
     (
         "opentrail",
         &[
+            "alarms",
             "aws-environment",
             "catalog",
             "console",
@@ -93,6 +97,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "seal",
             "service-events",
             "search",
+            "service-cloudwatch",
             "services",
             "storage",
             "subscriptions",

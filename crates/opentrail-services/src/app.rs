@@ -6,6 +6,7 @@ use crate::logs::InsightsQueries;
 use crate::opentrail::Searches;
 use crate::signin::SignInThrottle;
 use crate::sts::WebKeys;
+use opentrail_alarms::Watching;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -66,6 +67,8 @@ pub struct App {
     pub topics: Topics,
     /// Delivers what log groups pass on.
     pub subscriptions: Subscriptions,
+    /// Metrics and alarms.
+    pub watching: Watching,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Slows down guessing of passwords.

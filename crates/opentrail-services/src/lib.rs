@@ -20,7 +20,7 @@ mod call;
 pub mod cloudtrail;
 pub mod cloudtrail_data;
 mod credentials;
-mod dates;
+pub mod dates;
 pub mod iam;
 pub mod kms;
 mod last_used;

@@ -9,6 +9,7 @@ use crate::logs::InsightsQueries;
 use crate::service::{self, Service};
 use crate::signin::SignInThrottle;
 use async_trait::async_trait;
+use opentrail_alarms::Watching;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
@@ -116,6 +117,7 @@ impl Bench {
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
             subscriptions: Subscriptions::new(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), endpoints),
+            watching: Watching::open(catalog.clone(), intake.clone(), topics.clone()).expect("metrics and alarms"),
             topics,
             queues,
             catalog,

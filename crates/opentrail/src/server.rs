@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use opentrail_alarms::Watching;
 use opentrail_catalog::Catalog;
 use opentrail_console::Console;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
@@ -152,6 +153,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         TopicsConfig { key_file: dir.join("keys/sns.sealed"), seal: Arc::clone(&seal), webhooks: config.sns_webhooks.clone() };
     let topics =
         Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).context("cannot open the topics")?;
+    let watching =
+        Watching::open(catalog.clone(), intake.clone(), topics.clone()).context("cannot open the metrics and alarms")?;
+    watching.metrics.begin().await.context("cannot begin to keep metrics")?;
     store.attach_notifier(Arc::new(EventNotifier::new(queues.clone(), topics.clone())));
     let endpoints = Endpoints {
         kinesis: config.logs_kinesis.clone(),
@@ -182,6 +186,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         sign_in_throttle: SignInThrottle::default(),
         web_keys: Arc::new(ProviderKeys::new(config.oidc_jwks.clone())?),
         queues: queues.clone(),
+        watching: watching.clone(),
         topics: topics.clone(),
         subscriptions: subscriptions.clone(),
         derived_keys: SigningKeyCache::new(),
@@ -236,6 +241,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     followers.start_beside("subscriptions' courier", |stop| subscriptions.deliver_until(stop));
     let exporting = Arc::clone(&server.app);
     followers.start_beside("the exports of log groups", |stop| run_exports(exporting, stop));
+    followers.start(watching.filters());
+    followers.start_beside("metrics and alarms", |stop| watching.run(stop));
     followers.start(server.rules.follower());
     followers.start_beside("rules' calls", {
         let rules = server.rules.clone();
