@@ -58,6 +58,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
     ("opentrail-console", &["catalog", "model", "query", "services", "wire"], &[]),
     (
         "opentrail",
@@ -80,6 +81,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "search",
             "services",
             "storage",
+            "trail-logs",
             "verify",
             "wire",
         ],

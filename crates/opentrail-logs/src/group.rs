@@ -66,6 +66,19 @@ pub struct LogStream {
 }
 
 impl LogStream {
+    /// A stream without events.
+    pub fn new(group: &LogGroup, name: &str, id: String, created: i64) -> Self {
+        Self {
+            group_id: group.id.clone(),
+            name: name.to_owned(),
+            id,
+            created,
+            first_event: None,
+            last_event: None,
+            last_ingestion: None,
+        }
+    }
+
     /// Key of a stream by name.
     pub fn key_of(group_id: &str, name: &str) -> String {
         format!("{group_id}:{name}")

@@ -30,7 +30,7 @@ pub use batch::LogBatch;
 pub use event::{EventId, InputEvent, LogEvent};
 pub use group::{LogGroup, LogStream, RETENTION_DAYS, is_group_name, is_stream_name};
 pub use page::{FilterQuery, Filtered, GetQuery, Got, MAX_PAGE_EVENTS, filter_events, get_events};
-pub use put::{Accepted, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, PutFault, Rejected, accept};
+pub use put::{Accepted, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, PutFault, Rejected, accept, stored};
 pub use retention::{Expired, expired};
 pub use token::{BadToken, Token};
 

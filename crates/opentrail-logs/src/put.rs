@@ -1,6 +1,9 @@
 //! What PutLogEvents takes.
 
+use crate::batch::LogBatch;
 use crate::event::InputEvent;
+use crate::group::LogStream;
+use opentrail_catalog::Changes;
 
 /// Most events of a call.
 pub const MAX_BATCH_EVENTS: usize = 10_000;
@@ -83,4 +86,19 @@ pub fn accept(events: Vec<InputEvent>, now: i64, retention_days: Option<u32>) ->
     let first_kept = expired_end.max(too_old_end);
     let kept = events.into_iter().take(too_new_start).skip(first_kept).collect();
     Ok(Accepted { events: kept, rejected: (rejected != Rejected::default()).then_some(rejected) })
+}
+
+/// The changes that store events, ascending, into a stream at `now`, milliseconds since 1970; the stream becomes what it is
+/// with them. `call` tells these events from others of the same millisecond, and orders them. Under the stream's lock.
+pub fn stored(stream: &mut LogStream, events: &[InputEvent], now: i64, call: u64) -> Changes {
+    let mut changes = Changes::new();
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return changes };
+    for batch in LogBatch::pack(&stream.group_id, &stream.id, events, now, call) {
+        changes.put(&batch);
+    }
+    stream.first_event = stream.first_event.into_iter().chain([first.timestamp]).min();
+    stream.last_event = stream.last_event.max(Some(last.timestamp));
+    stream.last_ingestion = Some(now);
+    changes.put(stream);
+    changes
 }

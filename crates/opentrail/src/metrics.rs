@@ -73,6 +73,11 @@ pub fn text(server: &Server) -> String {
         "Events left out of log files because they are not JSON objects.",
         figure(delivery.unreadable_records),
     );
+    let groups = server.trail_log_stats();
+    metric("log_group_events_total", "counter", "Trails' events written into log groups.", figure(groups.delivered));
+    metric("log_group_oversize_total", "counter", "Events over 256 KB, left out of log groups.", figure(groups.oversize));
+    metric("log_group_refused_total", "counter", "Attempts that a log group or its role refused.", figure(groups.refused));
+    metric("log_group_lost_total", "counter", "Events given up: their log group was not usable.", figure(groups.lost));
     per_trail(server, log.end, &mut out);
     out
 }

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::followers::{Followers, least_read};
+use crate::services::SERVICES;
 use crate::tls::{Tls, TlsFacts};
 use crate::upload::Uploads;
 use crate::web_keys::ProviderKeys;
@@ -27,6 +28,7 @@ use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Sett
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
+use opentrail_trail_logs::{TrailLogStats, TrailLogs};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -57,6 +59,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub s3: opentrail_services::s3::S3,
     delivery: Delivery,
+    trail_logs: TrailLogs,
     pub uploads: Uploads,
     pub console: Arc<Console>,
     /// Whether browsers reach this server by https.
@@ -68,6 +71,10 @@ pub struct Server {
 impl Server {
     pub fn delivery_stats(&self) -> DeliveryStats {
         self.delivery.stats()
+    }
+
+    pub fn trail_log_stats(&self) -> TrailLogStats {
+        self.trail_logs.stats()
     }
 }
 
@@ -187,15 +194,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         .context("cannot start delivery")?;
     let s3 = opentrail_services::s3::service(opentrail_services::s3::S3Context::of(&app));
     let (stop_accepting, stopping) = watch::channel(false);
-    let console = Arc::new(Console {
-        app: Arc::clone(&app),
-        services: SERVICES,
-        s3: s3.clone(),
-        stopping: stopping.clone(),
-    });
-    let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let trail_logs = TrailLogs::start(Arc::clone(&app));
     let uploads = Uploads::new(&dir.join("incoming"))?;
-    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, uploads, console, secure });
+    let console = Arc::new(Console { app: Arc::clone(&app), services: SERVICES, s3: s3.clone(), stopping: stopping.clone() });
+    let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let server = Arc::new(Server { stopping: stopping.clone(), app, s3, delivery, trail_logs, uploads, console, secure });
 
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -282,7 +285,10 @@ impl Running {
             tracing::error!("the event history's thread failed");
         }
         match Arc::try_unwrap(self.server) {
-            Ok(server) => server.delivery.stop().await,
+            Ok(server) => {
+                server.delivery.stop().await;
+                server.trail_logs.stop().await;
+            }
             Err(_) => tracing::warn!("connections are still open; delivery stops with the process"),
         }
         tracing::info!(position = self.log.end(), "stopped");

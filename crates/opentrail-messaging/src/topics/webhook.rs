@@ -52,6 +52,28 @@ impl FromStr for WebhookNetworks {
 }
 
 impl WebhookNetworks {
+    /// A client that connects to allowed addresses alone, follows no redirects and uses no proxy. Addresses that URLs
+    /// give as numbers it does not look at: ask [`Self::allows`] before.
+    ///
+    /// # Errors
+    /// If it cannot be made, in words.
+    pub fn client(&self, agent: &str, patience: Duration) -> Result<reqwest::Client, String> {
+        let client = reqwest::Client::builder()
+            .user_agent(agent)
+            .timeout(patience)
+            .redirect(Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(Guard(self.clone())))
+            .build();
+        client.map_err(|error| error.to_string())
+    }
+
+    /// Whether the host is a name, which is held against the setting when it is resolved, or an allowed address.
+    pub fn allows(&self, url: &reqwest::Url) -> bool {
+        let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+        literal.is_none_or(|address| self.allow(address))
+    }
+
     /// Whether a webhook may be at this address.
     pub fn allow(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
@@ -131,14 +153,7 @@ pub(crate) struct Webhooks {
 
 impl Webhooks {
     pub fn new(networks: WebhookNetworks) -> Self {
-        let client = reqwest::Client::builder()
-            .user_agent("Amazon Simple Notification Service Agent")
-            .timeout(PATIENCE)
-            .redirect(Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(Guard(networks.clone())))
-            .build();
-        Self { client: client.map_err(|error| error.to_string()), networks }
+        Self { client: networks.client("Amazon Simple Notification Service Agent", PATIENCE), networks }
     }
 
     pub async fn post(&self, subscription: &Subscription, post: Post<'_>) -> Posted {
@@ -149,9 +164,7 @@ impl Webhooks {
         let Ok(url) = reqwest::Url::parse(&subscription.endpoint) else {
             return Posted::Refused("the endpoint is not a URL".into());
         };
-        // A literal address is connected to without being resolved.
-        let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        if literal.is_some_and(|address| !self.networks.allow(address)) {
+        if !self.networks.allows(&url) {
             return Posted::Refused("webhooks may not be at this address (sns.webhooks)".into());
         }
         let mut request = client

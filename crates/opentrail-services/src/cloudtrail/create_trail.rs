@@ -1,5 +1,6 @@
 //! CreateTrail: a new trail, not logging yet.
 
+use super::log_group;
 use super::organization;
 use super::settings::{self, GivenSettings};
 use super::tags::{self, Tag};
@@ -8,7 +9,7 @@ use crate::app::App;
 use crate::call::Call;
 use crate::service::Reply;
 use opentrail_catalog::Changes;
-use opentrail_delivery::DeliveryState;
+use opentrail_delivery::{DeliveryState, LogGroupSettings};
 use opentrail_model::names::trail_name_problem;
 use opentrail_model::selector::Selectors;
 use opentrail_model::trail::Trail;
@@ -32,8 +33,7 @@ pub struct CreateTrailRequest {
 /// In this order: `InvalidTrailNameException`, `InvalidTagParameterException`, `InvalidParameterCombinationException`,
 /// `InvalidS3BucketNameException`, `InvalidS3PrefixException`, `InvalidSnsTopicNameException`, `TrailAlreadyExistsException`,
 /// `MaximumNumberOfTrailsExceededException`, the bucket's faults,
-/// `InsufficientSnsTopicPolicyException`, what cannot be honoured yet, the faults of
-/// the key.
+/// `InsufficientSnsTopicPolicyException`, the faults of [`log_group::check`], those of the key.
 /// Those of [`organization::extend`] come before the bucket's.
 pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest) -> Result<Reply, ApiError> {
     let name = input.name.unwrap_or_default();
@@ -53,7 +53,7 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     check_room(app, call, &trail)?;
     settings::check_bucket(app, &trail).await?;
     input.settings.check_topic(app, &trail)?;
-    input.settings.refuse_unsupported()?;
+    log_group::check(app, call, &trail)?;
     trail.kms_key_id = settings::check_key(app, call, &trail).await?;
 
     let lock = trails::lock(app, call, &trail.arn()).await;
@@ -64,6 +64,9 @@ pub async fn create_trail(app: &Arc<App>, call: &Call, input: CreateTrailRequest
     check_room(app, call, &trail)?;
     let mut changes = Changes::new();
     changes.put(&trail).put(&DeliveryState::begin(&trail, app.intake.log().end()));
+    if trail.log_group_arn.is_some() {
+        LogGroupSettings::begin(&trail, None, app.intake.log().end(), &mut changes);
+    }
     input.settings.announce_topic(app, &trail, &mut changes)?;
     Ok(trails::changed(&trail, trails::settings_output(&trail), changes, lock))
 }

@@ -5,7 +5,7 @@ use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::dates::{epoch, epoch_ms};
 use crate::service::Reply;
-use opentrail_delivery::{TrailStatus, trail_id};
+use opentrail_delivery::{LogGroupStatus, TrailStatus, trail_id};
 use opentrail_model::timestamp::event_time;
 use opentrail_model::trail::Trail;
 use opentrail_wire::ApiError;
@@ -19,7 +19,22 @@ pub async fn get_trail_status(app: &Arc<App>, call: &Call, input: NamedTrail) ->
     let trail = trails::visible(app, call, input.given(), Unknown::AsArn)?;
     let key = TrailStatus::key_of(&trail_id(&trail), &call.region);
     let status = app.catalog.get::<TrailStatus>(&key).map_err(|error| catalog_failure(&error))?;
-    Ok(trails::read(&trail, output(&trail, &status.map(|status| TrailStatus::clone(&status)).unwrap_or_default())))
+    let mut output = output(&trail, &status.map(|status| TrailStatus::clone(&status)).unwrap_or_default());
+    let group = app.catalog.get::<LogGroupStatus>(&trail_id(&trail)).map_err(|error| catalog_failure(&error))?;
+    if let Some(group) = group.filter(|_| trail.log_group_arn.is_some()) {
+        add_log_group(&group, call, &mut output);
+    }
+    Ok(trails::read(&trail, output))
+}
+
+fn add_log_group(status: &LogGroupStatus, call: &Call, output: &mut Value) {
+    let now = i64::try_from(call.now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+    if let Some(at) = status.latest_delivery_ms {
+        output["LatestCloudWatchLogsDeliveryTime"] = epoch_ms(at);
+    }
+    if let Some(error) = status.shown_error(now) {
+        output["LatestCloudWatchLogsDeliveryError"] = error.into();
+    }
 }
 
 /// What has no value is absent, apart from the retired strings, which are empty then.

@@ -3,6 +3,7 @@
 //! ```text
 //! trails.rs      finding a trail by name or ARN, from home or elsewhere
 //! settings.rs    what CreateTrail and UpdateTrail may set        selectors.rs, tags.rs, insights.rs
+//! log_group.rs   the log group a trail writes into, as its role sees it
 //! lookup_*.rs    LookupEvents' tokens and its rate
 //! the others     one operation each
 //! ```
@@ -19,6 +20,7 @@ mod encryption_key;
 mod get_trail;
 mod get_trail_status;
 mod list_trails;
+mod log_group;
 mod settings;
 mod start_logging;
 mod stop_logging;
@@ -44,6 +46,7 @@ pub(crate) mod lookup_token;
 #[cfg(test)]
 mod tests;
 
+pub use log_group::{DELIVERER, LogGroupFault, LogGroupWriter, stream_name};
 pub use lookup_limiter::LookupLimiter;
 
 use crate::app::App;

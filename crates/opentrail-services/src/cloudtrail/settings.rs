@@ -58,6 +58,12 @@ impl GivenSettings {
         if self.kms_key_id.is_some() {
             trail.kms_key_id = filled(&self.kms_key_id).map(Into::into);
         }
+        if self.cloud_watch_logs_log_group_arn.is_some() {
+            trail.log_group_arn = filled(&self.cloud_watch_logs_log_group_arn).map(Into::into);
+        }
+        if self.cloud_watch_logs_role_arn.is_some() {
+            trail.log_group_role_arn = filled(&self.cloud_watch_logs_role_arn).map(Into::into);
+        }
         if self.is_multi_region_trail == Some(true) && !trail.multi_region {
             trail.include_global_service_events = true;
         }
@@ -72,9 +78,9 @@ impl GivenSettings {
         }
     }
 
-    /// Refuses settings that nothing here can honour yet, in the words AWS has for a thing that does not exist.
-    pub(super) fn refuse_unsupported(&self) -> Result<(), ApiError> {
-        self.refuse_log_group()
+    /// Whether the log group or its role is given; what is not given was checked before.
+    pub(super) fn names_log_group(&self) -> bool {
+        self.cloud_watch_logs_log_group_arn.is_some() || self.cloud_watch_logs_role_arn.is_some()
     }
 
     /// Asks a topic that is given whether CloudTrail may publish.
@@ -98,20 +104,6 @@ impl GivenSettings {
         }
         let announcer = TopicAnnouncer::new(app.topics.clone());
         announcer.publish(trail, VALIDATION_MESSAGE.into(), changes).map_err(|fault| refused_topic(trail, &fault))
-    }
-
-    fn refuse_log_group(&self) -> Result<(), ApiError> {
-        let (code, message) = match (filled(&self.cloud_watch_logs_log_group_arn), filled(&self.cloud_watch_logs_role_arn)) {
-            (None, None) => return Ok(()),
-            (None, Some(_)) => {
-                ("InvalidCloudWatchLogsLogGroupArnException", "You must specify a log group as well as a role ARN.")
-            }
-            (Some(_), None) => ("InvalidCloudWatchLogsRoleArnException", "You must specify a role ARN as well as a log group."),
-            (Some(_), Some(_)) => {
-                ("InvalidCloudWatchLogsLogGroupArnException", "CloudTrail cannot validate the specified log group ARN.")
-            }
-        };
-        Err(ApiError::new(code, message))
     }
 }
 

@@ -30,15 +30,7 @@ pub async fn create_log_stream(app: &Arc<App>, call: &Call, input: StreamRequest
     if app.catalog.get::<LogStream>(&key).map_err(|error| catalog_failure(&error))?.is_some() {
         return Err(exists("log stream"));
     }
-    let stream = LogStream {
-        group_id: group.id.clone(),
-        name: name.to_owned(),
-        id: app.intake.event_id(),
-        created: groups::now_ms(call),
-        first_event: None,
-        last_event: None,
-        last_ingestion: None,
-    };
+    let stream = LogStream::new(&group, name, app.intake.event_id(), groups::now_ms(call));
     let mut changes = Changes::new();
     changes.put(&stream);
     Ok(Reply { changes, lock: Some(lock), ..Reply::output(json!({})) })

@@ -19,7 +19,12 @@ pub async fn lock(app: &App, call: &Call) -> NamedLock {
 
 /// The lock that writers of a stream hold.
 pub async fn lock_stream(app: &App, group: &LogGroup, name: &str) -> NamedLock {
-    app.catalog.lock(&format!("log stream {} {name}", group.id)).await
+    app.catalog.lock(&stream_lock(group, name)).await
+}
+
+/// The name of that lock.
+pub fn stream_lock(group: &LogGroup, name: &str) -> String {
+    format!("log stream {} {name}", group.id)
 }
 
 /// The name in a name, an ARN, or an ARN with `:*`.

@@ -39,6 +39,7 @@ mod missing;
 #[cfg(test)]
 mod tests;
 
+pub use groups::stream_lock;
 pub use tidying::{LOGS_TIDYING, tidy_logs};
 
 use crate::handler;

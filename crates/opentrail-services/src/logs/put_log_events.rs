@@ -5,8 +5,7 @@ use super::groups;
 use crate::app::App;
 use crate::call::Call;
 use crate::service::Reply;
-use opentrail_catalog::Changes;
-use opentrail_logs::{Accepted, InputEvent, LogBatch, LogStream, MAX_BATCH_EVENTS, accept};
+use opentrail_logs::{Accepted, InputEvent, LogStream, MAX_BATCH_EVENTS, accept, stored};
 use opentrail_wire::ApiError;
 use rand::Rng;
 use serde::Deserialize;
@@ -50,37 +49,12 @@ pub async fn put_log_events(app: &Arc<App>, call: &Call, input: PutLogEventsRequ
     let now = groups::now_ms(call);
     let events = given.into_iter().map(|event| InputEvent { timestamp: event.timestamp, message: event.message }).collect();
     let accepted = accept(events, now, group.retention_days).map_err(|fault| invalid(fault.to_string()))?;
-    let changes = stored(&stream, &accepted.events, now);
+    let changes = stored(&mut LogStream::clone(&stream), &accepted.events, now, rand::rng().random());
     let mut output = json!({"nextSequenceToken": format!("{now:056}")});
     if let Some(rejected) = rejected(&accepted) {
         output["rejectedLogEventsInfo"] = rejected;
     }
     Ok(Reply { changes, lock: Some(lock), response_elements: Some(Value::Null), ..Reply::output(output) })
-}
-
-/// The changes that store events, ascending, into a stream at `now`, milliseconds since 1970. Under the stream's lock.
-fn stored(stream: &LogStream, events: &[InputEvent], now: i64) -> Changes {
-    let mut changes = Changes::new();
-    if events.is_empty() {
-        return changes;
-    }
-    for batch in LogBatch::pack(&stream.group_id, &stream.id, events, now, rand::rng().random()) {
-        changes.put(&batch);
-    }
-    changes.put(&stream_after(stream, events, now));
-    changes
-}
-
-/// The stream once it has these events.
-fn stream_after(stream: &LogStream, events: &[InputEvent], now: i64) -> LogStream {
-    let first = events.first().map(|event| event.timestamp);
-    let last = events.last().map(|event| event.timestamp);
-    LogStream {
-        first_event: stream.first_event.into_iter().chain(first).min(),
-        last_event: stream.last_event.max(last),
-        last_ingestion: Some(now),
-        ..stream.clone()
-    }
 }
 
 fn rejected(accepted: &Accepted) -> Option<Value> {

@@ -236,9 +236,7 @@ async fn access_keys_let_in_and_failures_hide_what_is_no_key() {
         user_agent: Some("browser".into()),
         login_to: "/console/".into(),
     };
-    let Ok(SignedIn::Yes(credentials)) = sign_in_with_key(&bench.app, attempt(&root.id, &secret)).await else {
-        panic!("in")
-    };
+    let Ok(SignedIn::Yes(credentials)) = sign_in_with_key(&bench.app, attempt(&root.id, &secret)).await else { panic!("in") };
     assert_eq!(bench.last_record()["responseElements"], json!({"ConsoleLogin": "Success"}));
     assert_eq!(bench.last_record()["userIdentity"]["accessKeyId"], root.id);
     let caller = credentials.caller(&bench.app.catalog).expect("catalog").expect("root");

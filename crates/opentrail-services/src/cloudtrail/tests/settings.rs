@@ -46,12 +46,12 @@ async fn what_cannot_be_honoured_is_refused() {
         (
             json!({"CloudWatchLogsRoleArn": role}),
             "InvalidCloudWatchLogsLogGroupArnException",
-            "You must specify a log group as well as a role ARN.",
+            "You must specify a log group and a role ARN.",
         ),
         (
             json!({"CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": ""}),
             "InvalidCloudWatchLogsRoleArnException",
-            "You must specify a role ARN as well as a log group.",
+            "You must specify a log group and a role ARN.",
         ),
         (
             json!({"CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": role}),
@@ -148,4 +148,64 @@ async fn an_update_keeps_what_others_changed_meanwhile() {
     assert!(update.is_ok() && start.is_ok());
     assert_eq!(ok(&bench, "us-east-1", "GetTrailStatus", json!({"Name": "main"})).await["IsLogging"], true);
     assert_eq!(ok(&bench, "us-east-1", "GetTrail", json!({"Name": "main"})).await["Trail"]["LogFileValidationEnabled"], true);
+}
+
+async fn role(bench: &Bench, name: &str, trusted: &str, actions: &str) -> String {
+    let trust = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": trusted}, "Action": "sts:AssumeRole"}]});
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions,
+        "Resource": "arn:aws:logs:us-east-1:123456789012:log-group:g:log-stream:123456789012_CloudTrail_us-east-1*"}]});
+    let iam = &crate::iam::SERVICE;
+    let made = json!({"RoleName": name, "AssumeRolePolicyDocument": trust.to_string()});
+    bench.run(iam, bench.call(), "CreateRole", made).await.expect("a role");
+    let put = json!({"RoleName": name, "PolicyName": "p", "PolicyDocument": policy.to_string()});
+    bench.run(iam, bench.call(), "PutRolePolicy", put).await.expect("a policy");
+    format!("arn:aws:iam::123456789012:role/{name}")
+}
+
+#[tokio::test]
+async fn log_groups_and_their_roles_are_checked() {
+    const GROUP_CODE: &str = "InvalidCloudWatchLogsLogGroupArnException";
+    const ROLE_CODE: &str = "InvalidCloudWatchLogsRoleArnException";
+    let bench = Bench::new();
+    bench.run(&crate::logs::SERVICE, bench.call(), "CreateLogGroup", json!({"logGroupName": "g"})).await.expect("a group");
+    let good = role(&bench, "good", "cloudtrail.amazonaws.com", "logs:*").await;
+    let half = role(&bench, "half", "cloudtrail.amazonaws.com", "logs:PutLogEvents").await;
+    let other = role(&bench, "other", "ec2.amazonaws.com", "logs:*").await;
+    let arn = |place: &str, name: &str| format!("arn:aws:logs:{place}:log-group:{name}");
+    let group = arn("us-east-1:123456789012", "g:*");
+    let no_group = "CloudTrail cannot validate the specified log group ARN.";
+    let trust = "Access denied. Check the trust relationships for your role.";
+    let cases = [
+        (arn("us-east-1:123456789012", "absent:*"), good.clone(), GROUP_CODE, no_group),
+        (arn("eu-west-1:123456789012", "g:*"), good.clone(), GROUP_CODE, no_group),
+        (arn("us-east-1:210987654321", "g:*"), good.clone(), GROUP_CODE, no_group),
+        ("g".into(), good.clone(), GROUP_CODE, no_group),
+        (group.clone(), "good".into(), ROLE_CODE, "CloudTrail cannot validate the specified role ARN."),
+        (group.clone(), "arn:aws:iam::123456789012:role/absent".into(), ROLE_CODE, trust),
+        (group.clone(), other, ROLE_CODE, trust),
+        (group.clone(), half, GROUP_CODE, "Access denied. Verify in IAM that the role has adequate permissions."),
+    ];
+    for (group, role, code, message) in cases {
+        create_refused(&bench, json!({"CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": role}), code, message).await;
+    }
+    let given =
+        json!({"Name": "main", "S3BucketName": "logs", "CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": good});
+    let everything_but_passing = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "cloudtrail:*", "Resource": "*"}]});
+    let call = bench.call_of_user("somebody", Some(everything_but_passing)).await;
+    let (code, message) = told(bench.run(&SERVICE, call, "CreateTrail", given.clone()).await);
+    assert_eq!(code, "AccessDeniedException");
+    assert!(message.contains("iam:PassRole on resource: arn:aws:iam::123456789012:role/good"), "{message}");
+
+    let made = ok(&bench, "us-east-1", "CreateTrail", given).await;
+    assert_eq!(
+        (made["CloudWatchLogsLogGroupArn"].as_str(), made["CloudWatchLogsRoleArn"].as_str()),
+        (Some(&*group), Some(&*good))
+    );
+    let shown = ok(&bench, "us-east-1", "GetTrail", json!({"Name": "main"})).await;
+    assert_eq!(shown["Trail"]["CloudWatchLogsLogGroupArn"], group.as_str());
+    refused_as(&bench, "us-east-1", "UpdateTrail", json!({"Name": "main", "CloudWatchLogsRoleArn": ""}), ROLE_CODE).await;
+    let cleared = json!({"Name": "main", "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": ""});
+    assert_eq!(ok(&bench, "us-east-1", "UpdateTrail", cleared).await.get("CloudWatchLogsLogGroupArn"), None);
 }
