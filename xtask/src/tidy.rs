@@ -59,7 +59,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &[],
     ),
     ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
-    ("opentrail-console", &["catalog", "model", "query", "services", "wire"], &[]),
+    ("opentrail-console", &["catalog", "model", "query", "services", "verify", "wire"], &[]),
     (
         "opentrail",
         &[

@@ -135,7 +135,7 @@ pub async fn ask(visitor: &Visitor, method: &str, path: &str, query: &str, body:
             tracing::warn!(%error, "an object could not be read to its end");
             ApiError::new("InternalFailure", "The object could not be read to its end.").with_status(500)
         };
-        let Ok(data) = frame.map_err(|error| failed(error.into()))?.into_data() else { continue };
+        let Ok(data) = frame.map_err(failed)?.into_data() else { continue };
         let room = most_here - kept.len();
         kept.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
@@ -204,8 +204,7 @@ pub async fn list(
 
 fn listing(result: ListBucketResult) -> Listing {
     let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let object =
-        |object: Contents| Object { key: decoded(&object.key), size: object.size, modified: object.last_modified };
+    let object = |object: Contents| Object { key: decoded(&object.key), size: object.size, modified: object.last_modified };
     Listing {
         folders: result.common_prefixes.iter().map(|folder| decoded(&folder.prefix)).collect(),
         objects: result.contents.into_iter().map(object).collect(),

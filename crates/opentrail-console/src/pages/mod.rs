@@ -1,3 +1,9 @@
 //! One module per page.
 
+pub mod alarms;
 pub mod dashboard;
+pub mod files;
+pub mod integrity;
+pub mod logs;
+pub mod rules;
+pub mod trails;

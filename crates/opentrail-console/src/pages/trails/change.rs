@@ -14,12 +14,19 @@ use serde_json::json;
 #[template(path = "trails/delete.html")]
 struct DeletePage<'a> {
     frame: Frame<'a>,
-    info: &'a Info,
+    trail: &'a Info,
     /// What is lost, in words.
     forecast: Result<String, Refusal>,
     logging: bool,
     action: String,
     error: &'a str,
+}
+
+impl DeletePage<'_> {
+    /// A page of this trail.
+    fn to(&self, rest: &str) -> String {
+        self.frame.link(&format!("trails/{}{rest}", self.trail.name))
+    }
 }
 
 pub async fn logging(visitor: Visitor) -> Shown {
@@ -42,7 +49,7 @@ async fn delete_page(visitor: &Visitor, error: &str) -> Shown {
         forecast: if logging { lost(visitor, &info).await.map_err(Refusal::from) } else { Ok(String::new()) },
         logging,
         action: visitor.link(&format!("trails/{}/delete", info.name)),
-        info: &info,
+        trail: &info,
         error,
     };
     Ok(Answer::page_with(if error.is_empty() { 200 } else { 400 }, &page))

@@ -238,10 +238,8 @@ impl Draft {
         }
         for row in 0..DATA_ROWS {
             let Some(kind) = self.form.get(&format!("row{row}_type")) else { continue };
-            let mut fields = vec![
-                json!({"Field": "eventCategory", "Equals": ["Data"]}),
-                json!({"Field": "resources.type", "Equals": [kind]}),
-            ];
+            let mut fields =
+                vec![json!({"Field": "eventCategory", "Equals": ["Data"]}), json!({"Field": "resources.type", "Equals": [kind]})];
             fields.extend(read_only(self.form.text(&format!("row{row}_reads"))));
             let arns: Vec<&str> = self.form.text(&format!("row{row}_arn")).split_whitespace().collect();
             if !arns.is_empty() {
@@ -306,7 +304,12 @@ mod tests {
         check(&[("management", "WriteOnly"), ("exclude_kms", "yes")], "EventSelectors", "kms.amazonaws.com");
         let simple = [("data_kind", "simple"), ("simple_s3", "arn:aws:s3:::a/\narn:aws:s3:::b/"), ("simple_reads", "ReadOnly")];
         check(&simple, "EventSelectors", "\"Values\":[\"arn:aws:s3:::a/\",\"arn:aws:s3:::b/\"]");
-        let rows = [("data_kind", "advanced"), ("row1_type", "AWS::S3::Object"), ("row1_arn", "arn:aws:s3:::a/"), ("row1_reads", "WriteOnly")];
+        let rows = [
+            ("data_kind", "advanced"),
+            ("row1_type", "AWS::S3::Object"),
+            ("row1_arn", "arn:aws:s3:::a/"),
+            ("row1_reads", "WriteOnly"),
+        ];
         check(&rows, "AdvancedEventSelectors", "\"StartsWith\":[\"arn:aws:s3:::a/\"]");
         let typed = r#"[{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}]}]"#;
         check(&[("data_kind", "json"), ("selectors", typed)], "AdvancedEventSelectors", "Management");

@@ -17,11 +17,13 @@ use opentrail_model::arn::trail_arn;
 use serde_json::{Value, json};
 
 /// Kinds of resources that are proposed for data events.
-const KINDS: &[&str] = &["AWS::S3::Object", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::DynamoDB::Table"];
+const KINDS: &[&str] =
+    &["AWS::S3::Object", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::DynamoDB::Table"];
 /// Most names that are proposed for a field.
 const MOST_PROPOSED: usize = 100;
 /// Why there is nothing to choose at Insights.
-const NO_INSIGHTS: &str = "CloudTrail Insights is not supported by OpenTrail yet: PutInsightSelectors accepts only an empty list.";
+const NO_INSIGHTS: &str =
+    "CloudTrail Insights is not supported by OpenTrail yet: PutInsightSelectors accepts only an empty list.";
 
 #[derive(Template)]
 #[template(path = "trails/form.html")]
@@ -105,7 +107,7 @@ fn action(visitor: &Visitor, before: Option<&Info>) -> String {
 /// One step: back to the form, on to the review, or doing it.
 async fn step(visitor: &Visitor, before: Option<&Info>) -> Shown {
     let wanted = visitor.wanted.form.text("step").to_owned();
-    let mut form = visitor.wanted.form.with("csrf", "").with("step", "");
+    let mut form = visitor.wanted.form.with("csrf", "").with("step", "").with_plain_lines();
     if let Some(info) = before {
         form = form.with("name", &info.name);
     }
@@ -170,7 +172,7 @@ async fn proposed(visitor: &Visitor) -> Proposed {
         let items = answer[list].as_array().cloned().unwrap_or_default();
         items.iter().filter_map(|item| item[member].as_str()).take(MOST_PROPOSED).map(str::to_owned).collect()
     };
-    let (buckets, keys, topics, groups) = futures::join!(
+    let (buckets, keys, topics, groups) = tokio::join!(
         bucket::buckets(visitor),
         visitor.run("kms", "ListAliases", json!({})),
         visitor.run("sns", "ListTopics", json!({})),

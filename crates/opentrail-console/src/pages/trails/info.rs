@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn answers_are_read() {
-        let info = Info::read(&json!({"Name": "a", "TrailARN": "arn:aws:cloudtrail:r:123456789012:trail/a", "IsMultiRegionTrail": true,
+        let info =
+            Info::read(&json!({"Name": "a", "TrailARN": "arn:aws:cloudtrail:r:123456789012:trail/a", "IsMultiRegionTrail": true,
             "CloudWatchLogsLogGroupArn": "arn:aws:logs:r:123456789012:log-group:/a/b:*"}));
         assert_eq!((info.account(), info.group_name(), info.multi_region), ("123456789012", "/a/b", true));
         let status = Status::read(&json!({"IsLogging": true, "LatestDeliveryTime": 1.5, "LatestDeliveryError": "NoSuchBucket"}));

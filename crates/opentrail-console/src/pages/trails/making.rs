@@ -99,7 +99,8 @@ impl<'a> Making<'a> {
             self.draft.text("name"),
             &self.arn(),
         );
-        let unreadable = || ApiError::new("MalformedPolicy", "The bucket's policy could not be read, so nothing was added to it.");
+        let unreadable =
+            || ApiError::new("MalformedPolicy", "The bucket's policy could not be read, so nothing was added to it.");
         let policy = documents::with_statements(before.as_deref(), statements).ok_or_else(unreadable).map_err(at("bucket"))?;
         bucket::put_policy(self.visitor, &name, policy).await.map_err(at("bucket"))?;
         self.made.push(format!("The policy of bucket {name} lets CloudTrail write."));
@@ -132,7 +133,8 @@ impl<'a> Making<'a> {
             self.made.push(format!("Topic {name} was created."));
             self.exists("topic_kind", "topic", &text(&made, "TopicArn"));
         }
-        if !is_new && !(self.draft.is("topic_kind", "existing") && self.draft.ticked("topic_policy")) {
+        let adds = self.draft.is("topic_kind", "existing") && self.draft.ticked("topic_policy");
+        if !is_new && !adds {
             return Ok(());
         }
         let given = self.draft.text("topic");
@@ -141,7 +143,8 @@ impl<'a> Making<'a> {
         let named = json!({"TopicArn": arn});
         let before = self.visitor.run("sns", "GetTopicAttributes", named).await.map_err(at("topic"))?;
         let statement = documents::topic_statement(&arn, self.draft.text("name"), &self.arn());
-        let unreadable = || ApiError::new("InvalidParameter", "The topic's policy could not be read, so nothing was added to it.");
+        let unreadable =
+            || ApiError::new("InvalidParameter", "The topic's policy could not be read, so nothing was added to it.");
         let policy = documents::with_statements(policy_in(&before).as_deref(), vec![statement]);
         let policy = policy.ok_or_else(unreadable).map_err(at("topic"))?;
         let change = json!({"TopicArn": arn, "AttributeName": "Policy", "AttributeValue": policy});

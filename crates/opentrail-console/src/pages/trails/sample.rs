@@ -84,8 +84,7 @@ pub async fn sample(visitor: &Visitor) -> Result<Sample, ApiError> {
     let time = json!({"StartTime": now - DAY_SECONDS, "EndTime": now, "MaxResults": MOST});
     let found = visitor.run("opentrail", "Search", time).await?;
     let events = found["Events"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let records: Vec<String> =
-        events.iter().filter_map(|event| event["CloudTrailEvent"].as_str()).map(str::to_owned).collect();
+    let records: Vec<String> = events.iter().filter_map(|event| event["CloudTrailEvent"].as_str()).map(str::to_owned).collect();
     let mut total = records.len() as u64;
     if found["NextToken"].is_string() {
         let counted = json!({"StartTime": now - DAY_SECONDS, "EndTime": now, "Buckets": 1});
@@ -133,12 +132,7 @@ mod tests {
     fn forecasts_count_what_is_taken_and_what_would_be_lost() {
         let records = vec![record("A", "eu-west-1", false), record("B", "us-east-1", true), "not json".into()];
         let sample = Sample { records, total: 30 };
-        let here = Taking {
-            selectors: Selectors::default(),
-            multi_region: false,
-            global_events: true,
-            home: "eu-west-1".into(),
-        };
+        let here = Taking { selectors: Selectors::default(), multi_region: false, global_events: true, home: "eu-west-1".into() };
         let everywhere = Taking { multi_region: true, ..here.clone() };
         assert_eq!(sample.forecast(&here).hits, 1);
         assert_eq!(sample.forecast(&everywhere).hits, 2);

@@ -16,7 +16,7 @@ use askama::Template;
 #[template(path = "trails/show.html")]
 struct Page<'a> {
     frame: Frame<'a>,
-    info: &'a Info,
+    trail: &'a Info,
     status: Result<Status, Refusal>,
     selectors: Result<JsonView, Refusal>,
     forecast: Result<String, Refusal>,
@@ -27,6 +27,13 @@ struct Page<'a> {
     integrity: String,
     logs: String,
     said: &'static str,
+}
+
+impl Page<'_> {
+    /// A page of this trail.
+    fn to(&self, rest: &str) -> String {
+        self.frame.link(&format!("trails/{}{rest}", self.trail.name))
+    }
 }
 
 pub async fn show(visitor: Visitor) -> Shown {
@@ -61,6 +68,6 @@ pub async fn show(visitor: Visitor) -> Shown {
         integrity: visitor.link(&format!("integrity/trail?{}", query_of(&[("arn", &info.arn)]))),
         logs: visitor.link(&format!("logs/group?{}", query_of(&[("name", info.group_name())]))),
         said,
-        info: &info,
+        trail: &info,
     }))
 }
