@@ -1,12 +1,11 @@
 //! What surrounds every page: navigation, who is signed in, the region.
 
-use crate::assets;
 use crate::visitor::Visitor;
 
 /// A place in the navigation.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
-    /// Path below `/console/`; also how pages say where they are.
+    /// Path below `/console/`; up to a `?`, also how pages say where they are.
     pub path: &'static str,
     pub name: &'static str,
     /// The service whose pages these are, if the server may lack it.
@@ -15,7 +14,13 @@ pub struct Place {
 
 /// The navigation, in groups.
 const PLACES: &[(&str, &[Place])] = &[
-    ("", &[Place { path: "", name: "Dashboard", service: None }]),
+    (
+        "",
+        &[
+            Place { path: "", name: "Dashboard", service: None },
+            Place { path: "history?q=readOnly%3Afalse", name: "Event history", service: None },
+        ],
+    ),
     (
         "Trails",
         &[
@@ -47,6 +52,11 @@ impl<'a> Frame<'a> {
         Self { visitor, title, place }
     }
 
+    /// Whether the page belongs to this place.
+    pub fn is_at(&self, place: &Place) -> bool {
+        place.path.split('?').next() == Some(self.place)
+    }
+
     pub fn link(&self, path: &str) -> String {
         self.visitor.link(path)
     }
@@ -68,6 +78,12 @@ impl<'a> Frame<'a> {
         self.visitor.regions()
     }
 
+    /// The region, if it is not the default: forms that ask for pages carry it on.
+    pub fn unusual_region(&self) -> Option<&str> {
+        let (region, default) = (self.region(), self.regions().first().map(String::as_str));
+        (default != Some(region)).then_some(region)
+    }
+
     pub fn arn(&self) -> String {
         self.visitor.arn()
     }
@@ -78,6 +94,12 @@ impl<'a> Frame<'a> {
         arn.rsplit(':').next().unwrap_or(&arn).trim_start_matches("user/").to_owned()
     }
 
+    /// Whom the person goes back to from a role.
+    pub fn former(&self) -> Option<String> {
+        let former = self.visitor.wanted.former.as_ref()?;
+        Some(former.caller.arn())
+    }
+
     /// The token for forms.
     pub fn csrf(&self) -> &str {
         self.visitor.session.form_token()
@@ -86,9 +108,5 @@ impl<'a> Frame<'a> {
     /// The path of this page, for the form that changes the region.
     pub fn path(&self) -> &str {
         &self.visitor.wanted.path
-    }
-
-    pub fn asset(&self, name: &str) -> &'static str {
-        assets::path(name)
     }
 }

@@ -38,6 +38,7 @@ mod problem;
 mod inert;
 mod json_view;
 mod pager;
+mod piece;
 mod record;
 mod times;
 

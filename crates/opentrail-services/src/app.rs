@@ -15,6 +15,7 @@ use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_wire::{ApiError, SigningKeyCache};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How requests prove who sent them.
@@ -38,6 +39,8 @@ pub struct Settings {
     pub lookup_rate: Option<f64>,
     /// LookupEvents takes several attributes, all categories and the whole history.
     pub extended_lookup: bool,
+    /// Where everything is kept, to tell how much it is.
+    pub data_dir: PathBuf,
 }
 
 /// Handles to everything. One per process, shared.

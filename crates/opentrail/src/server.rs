@@ -157,6 +157,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
         lookup_rate: config.effective_lookup_rate(),
         extended_lookup: config.extended_lookup,
+        data_dir: dir.clone(),
     };
     let app = Arc::new(App {
         settings,
