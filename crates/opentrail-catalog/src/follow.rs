@@ -161,12 +161,12 @@ impl<'a> Following<'a> {
             }
         };
         let from = cursor.position.max(log.first());
-        Ok(Self { intake, reader: log.reader(from)?, taken: from, cursor, unsaved: 0, moved: false })
+        Ok(Self { intake, reader: log.reader(from)?.only_news(), taken: from, cursor, unsaved: 0, moved: false })
     }
 
     /// Reads again what was not taken.
     fn again(self) -> Result<Self, Fault> {
-        Ok(Self { reader: self.intake.log().reader(self.taken)?, ..self })
+        Ok(Self { reader: self.intake.log().reader(self.taken)?.only_news(), ..self })
     }
 
     async fn run<F: Follower>(&mut self, follower: &mut F, stop: &mut watch::Receiver<bool>) -> Result<(), Fault> {
@@ -238,7 +238,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 fn bytes_of(entry: &LoggedEntry) -> usize {
-    entry.entry.changes.len() + entry.entry.events.iter().map(|event| event.record.len()).sum::<usize>()
+    entry.entry.changes.len() + entry.entry.events.iter().map(|event| size_of_val(event) + event.record.len()).sum::<usize>()
 }
 
 #[cfg(test)]

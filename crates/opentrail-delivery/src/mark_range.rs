@@ -51,7 +51,7 @@ struct Scan {
 /// # Errors
 /// If the log is damaged or a change in it cannot be read.
 pub(crate) fn scan(log: &EventLog, state: DeliveryState, end: Position, max_bytes: u64) -> Result<RangeResult, DeliveryError> {
-    let mut reader = log.reader(state.cursor.max(log.first()))?;
+    let mut reader = log.reader(state.cursor.max(log.first()))?.only_news();
     let result = RangeResult { files: Vec::new(), state: state.clone(), validation: Vec::new(), gone: false, unreadable: 0 };
     let mut scan = Scan { state, open: BTreeMap::new(), raw_bytes: 0, result };
     let mut reached = end;

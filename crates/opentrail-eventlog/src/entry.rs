@@ -16,7 +16,7 @@ const IMPORTED: u32 = 1 << 31;
 pub type Position = u64;
 
 /// One record on its way to the sinks, with the partition it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Event {
     /// Account that receives the record; at most 255 bytes.
     pub account: String,
@@ -85,8 +85,9 @@ impl Entry {
         }
     }
 
-    /// Takes one entry off the front of a block's payload; `None` if it is not well-formed.
-    pub(crate) fn decode(payload: &mut Bytes) -> Option<Self> {
+    /// Takes one entry off the front of a block's payload; `None` if it is not well-formed. Imported events are only
+    /// counted, and come empty, if `only_news`.
+    pub(crate) fn decode(payload: &mut Bytes, only_news: bool) -> Option<Self> {
         if payload.len() < 8 {
             return None;
         }
@@ -108,6 +109,11 @@ impl Entry {
             let record_len = payload.get_u32_le() as usize;
             if account_len + region_len + record_len > payload.len() {
                 return None;
+            }
+            if only_news && imported {
+                payload.advance(account_len + region_len + record_len);
+                events.push(Event::default());
+                continue;
             }
             let account = String::from_utf8(payload.split_to(account_len).to_vec()).ok()?;
             let region = String::from_utf8(payload.split_to(region_len).to_vec()).ok()?;
@@ -134,10 +140,10 @@ mod tests {
         Entry::default().encode(&mut out);
         assert_eq!(out.len(), sample().encoded_len() + Entry::default().encoded_len());
         let mut payload = out.freeze();
-        assert_eq!(Entry::decode(&mut payload), Some(sample()));
-        assert_eq!(Entry::decode(&mut payload), Some(Entry::default()));
+        assert_eq!(Entry::decode(&mut payload, false), Some(sample()));
+        assert_eq!(Entry::decode(&mut payload, false), Some(Entry::default()));
         assert!(payload.is_empty());
-        assert_eq!(Entry::decode(&mut payload), None);
+        assert_eq!(Entry::decode(&mut payload, false), None);
     }
 
     /// An entry as versions without imports wrote it, and the same as an import.
@@ -149,11 +155,13 @@ mod tests {
         let mut imported = *plain;
         imported[3] = 0x80;
         for (bytes, expect) in [(plain, expect.clone()), (&imported, Entry { imported: true, ..expect })] {
-            assert_eq!(Entry::decode(&mut Bytes::copy_from_slice(bytes)).as_ref(), Some(&expect));
+            assert_eq!(Entry::decode(&mut Bytes::copy_from_slice(bytes), false).as_ref(), Some(&expect));
             let mut out = BytesMut::new();
             expect.encode(&mut out);
             assert_eq!(out[..], bytes[..]);
             assert_eq!(expect.news().len(), usize::from(!expect.imported));
+            let news = Entry::decode(&mut Bytes::copy_from_slice(bytes), true).expect("an entry");
+            assert_eq!((news.span(), news.news(), news.imported), (expect.span(), expect.news(), expect.imported));
         }
     }
 
@@ -162,7 +170,7 @@ mod tests {
         let mut out = BytesMut::new();
         sample().encode(&mut out);
         for length in 0..out.len() {
-            assert_eq!(Entry::decode(&mut out.clone().freeze().slice(..length)), None, "{length}");
+            assert_eq!(Entry::decode(&mut out.clone().freeze().slice(..length), false), None, "{length}");
         }
     }
 }

@@ -67,12 +67,15 @@ impl Intake {
     /// Queues events that happened and were recorded elsewhere. They are searchable and go nowhere else. Does not wait.
     ///
     /// # Errors
-    /// As [`Self::submit`], as far as it is known at once; the rest comes from [`Queued::wait_blocking`].
-    pub fn queue_imported(&self, events: Vec<Event>) -> Result<Queued, LogError> {
-        admit(&events, &Bytes::new())?;
-        let events_len = events.len() as u64;
-        let answer = self.log.submit(Entry { events, changes: Bytes::new(), imported: true })?;
-        Ok(Queued { answer, span: events_len.max(1) })
+    /// As [`Self::submit`], as far as it is known at once, with the events to try again; the rest comes from
+    /// [`Queued::wait_blocking`].
+    pub fn queue_imported(&self, events: Vec<Event>) -> Result<Queued, (LogError, Vec<Event>)> {
+        if let Err(error) = admit(&events, &Bytes::new()) {
+            return Err((error, events));
+        }
+        let span = (events.len() as u64).max(1);
+        let queued = self.log.queue(Entry { events, changes: Bytes::new(), imported: true });
+        queued.map(|answer| Queued { answer, span }).map_err(|(error, entry)| (error, entry.events))
     }
 }
 

@@ -68,6 +68,9 @@ pub(crate) struct Shared {
     pub refused: AtomicU64,
 }
 
+/// The position of an entry's first event, once it is durable.
+pub(crate) type Answer = oneshot::Receiver<Result<Position, LogError>>;
+
 /// A durable, ordered log. Cheap to clone; the last clone to go stops the writer thread.
 #[derive(Clone)]
 pub struct EventLog {
@@ -142,15 +145,20 @@ impl EventLog {
     ///
     /// # Errors
     /// [`LogError::Overloaded`] if the queue is full, [`LogError::Stopped`] after a failure.
-    pub(crate) fn submit(&self, entry: Entry) -> Result<oneshot::Receiver<Result<Position, LogError>>, LogError> {
+    pub(crate) fn submit(&self, entry: Entry) -> Result<Answer, LogError> {
+        self.queue(entry).map_err(|(error, _)| error)
+    }
+
+    /// [`Self::submit`] that gives back what it does not take.
+    pub(crate) fn queue(&self, entry: Entry) -> Result<Answer, (LogError, Entry)> {
         if self.shared.stopped.load(Ordering::Acquire) {
-            return Err(LogError::Stopped);
+            return Err((LogError::Stopped, entry));
         }
         let (answer, receiver) = oneshot::channel();
         match self.queue.try_send(Submission { entry, answer }) {
             Ok(()) => Ok(receiver),
-            Err(TrySendError::Full(_)) => Err(LogError::Overloaded),
-            Err(TrySendError::Disconnected(_)) => Err(LogError::Stopped),
+            Err(TrySendError::Full(refused)) => Err((LogError::Overloaded, refused.entry)),
+            Err(TrySendError::Disconnected(refused)) => Err((LogError::Stopped, refused.entry)),
         }
     }
 

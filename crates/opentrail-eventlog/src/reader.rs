@@ -22,6 +22,7 @@ pub struct LogReader {
     at: Position,
     /// Entries before this are skipped.
     from: Position,
+    only_news: bool,
 }
 
 impl LogReader {
@@ -37,7 +38,13 @@ impl LogReader {
         };
         let file = segment.open(false)?;
         let end = shared.end.subscribe();
-        Ok(Self { shared, end, at: segment.first_position, segment, file, offset: segment::HEADER_BYTES, from })
+        Ok(Self { shared, end, at: segment.first_position, segment, file, offset: segment::HEADER_BYTES, from, only_news: false })
+    }
+
+    /// The same reader for those who go by [`Entry::news`]: imported events come empty, which costs less.
+    #[must_use]
+    pub fn only_news(self) -> Self {
+        Self { only_news: true, ..self }
     }
 
     /// Position of the next entry this reader will give.
@@ -105,8 +112,8 @@ impl LogReader {
         let mut position = header.first_position;
         let mut entries = Vec::with_capacity((header.entries as usize).min(1024));
         for _ in 0..header.entries {
-            let entry =
-                Entry::decode(&mut payload).ok_or_else(|| self.segment.corrupt(self.offset, "entry is not well-formed"))?;
+            let entry = Entry::decode(&mut payload, self.only_news)
+                .ok_or_else(|| self.segment.corrupt(self.offset, "entry is not well-formed"))?;
             let logged = LoggedEntry { position, written_ms: header.written_ms, entry };
             position = logged.end();
             entries.push(logged);

@@ -76,7 +76,7 @@ fn span_of(content: &Bytes, offset: usize, header: &BlockHeader) -> Option<u64> 
     let mut payload = content.slice(start..start + header.payload_len as usize);
     let mut span = 0;
     for _ in 0..header.entries {
-        span += Entry::decode(&mut payload)?.span();
+        span += Entry::decode(&mut payload, true)?.span();
     }
     Some(span)
 }

@@ -2,6 +2,7 @@
 
 use crate::disk::row_values::{Numbers, of_any_width};
 use crate::error::HistoryError;
+use crate::limits::READ_WORK;
 use crate::live::leaves::Kind;
 use crate::live::paths::PathId;
 use crate::part::{LeafValue, Part, RowsAt, Work};
@@ -214,7 +215,8 @@ impl Making {
         for (value, rows) in lists {
             of_value.clear();
             part.append_rows(*rows, &mut of_value)?;
-            work.take(2 + of_value.len() as u64 / 8)?;
+            let read = if matches!(rows, RowsAt::One(_)) { 2 } else { READ_WORK };
+            work.take(read + of_value.len() as u64 / 8)?;
             for row in &of_value {
                 let Some(place) = of_row.get_mut(*row as usize) else { continue };
                 if *place == 0 {

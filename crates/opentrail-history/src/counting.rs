@@ -31,9 +31,9 @@ impl History {
         let plan = plan_of(q);
         let matcher = Matcher::new(&q.query);
         let decides = |record: &[u8]| matches(&matcher, record);
-        let question = Question { plan: &plan, window: window_of(self.state(), q), decides: &decides };
+        let question = Question { plan: &plan, window: window_of(self.state(), q), decides: &decides, terms: q.query.terms() };
         let parts = candidates(self.state(), question.window);
-        let tallies = in_threads(&parts, || Tally::new(fields.len()), &|candidate, tally: &mut Tally, work| {
+        let tallies = in_threads(&Work::new(), &parts, || Tally::new(fields.len()), &|candidate, tally: &mut Tally, work| {
             candidate.part.with(|part| tally.add(part, &question, fields, work))
         })?;
         let mut all = Tally::new(fields.len());
@@ -49,12 +49,12 @@ impl History {
         let plan = plan_of(q);
         let matcher = Matcher::new(&q.query);
         let decides = |record: &[u8]| matches(&matcher, record);
-        let question = Question { plan: &plan, window: window_of(self.state(), q), decides: &decides };
+        let question = Question { plan: &plan, window: window_of(self.state(), q), decides: &decides, terms: q.query.terms() };
         let parts = candidates(self.state(), question.window);
         let oldest = parts.iter().map(|part| part.oldest).min().unwrap_or(0).max(question.window.start);
         let newest = parts.iter().map(|part| part.newest).max().unwrap_or(0).min(question.window.end);
         let fine = bar_width(oldest, newest, HISTOGRAM_BARS);
-        let counts = in_threads(&parts, BTreeMap::new, &|candidate, counts: &mut BTreeMap<i64, u64>, work| {
+        let counts = in_threads(&Work::new(), &parts, BTreeMap::new, &|candidate, counts: &mut BTreeMap<i64, u64>, work| {
             let times = candidate.part.times()?;
             let answered = candidate.part.with(|part| question.rows(part, work))?;
             work.take(times.len() as u64 / 8)?;
@@ -131,14 +131,15 @@ fn complete(
 }
 
 /// Goes through the parts with some threads, each with a tally of its own.
-fn in_threads<T: Send>(
+pub(crate) fn in_threads<T: Send>(
+    whole: &Work,
     parts: &[Candidate],
     fresh: impl Fn() -> T + Sync,
     add: &(dyn Fn(&Candidate, &mut T, &mut Work) -> Result<(), HistoryError> + Sync),
 ) -> Result<Vec<T>, HistoryError> {
     let next = AtomicUsize::new(0);
     let run = || {
-        let (mut tally, mut work) = (fresh(), Work::new());
+        let (mut tally, mut work) = (fresh(), whole.shared());
         while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
             add(part, &mut tally, &mut work)?;
         }

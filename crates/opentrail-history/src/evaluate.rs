@@ -1,7 +1,7 @@
 //! Which rows of a part meet a condition.
 
 use crate::error::HistoryError;
-use crate::limits::VALUE_BYTES;
+use crate::limits::{TESTED_BYTES, VALUE_BYTES};
 use crate::live::leaves::Kind;
 use crate::live::paths::{PathId, Reserved};
 use crate::part::{LeafValue, Part, RowsAt, VisitLeaf, WordForm, Work};
@@ -111,22 +111,35 @@ enum Verdict {
 struct Passed {
     yes: Vec<RowsAt>,
     maybe: Vec<RowsAt>,
+    /// Bytes of the pattern that values are tested with.
+    pattern: u64,
+    /// Bytes of values times those of the pattern, and how many there may be.
+    tested: u64,
+    most: u64,
 }
 
 impl Passed {
-    fn new() -> Self {
-        Self { yes: Vec::new(), maybe: Vec::new() }
+    fn new(pattern: usize, work: &Work) -> Self {
+        let most = work.left().saturating_mul(TESTED_BYTES);
+        Self { yes: Vec::new(), maybe: Vec::new(), pattern: pattern as u64, tested: 0, most }
     }
 
-    fn take(&mut self, leaf: LeafValue<'_>, verdict: &Verdict) {
-        match verdict {
+    fn take(&mut self, leaf: LeafValue<'_>, judge: &dyn Fn(LeafValue<'_>) -> Verdict) -> ControlFlow<()> {
+        self.tested = self.tested.saturating_add(leaf.value.len() as u64 * self.pattern);
+        if self.tested > self.most {
+            return ControlFlow::Break(());
+        }
+        match judge(leaf) {
             Verdict::Yes => self.yes.push(leaf.rows),
             Verdict::Maybe => self.maybe.push(leaf.rows),
             Verdict::No => {}
         }
+        ControlFlow::Continue(())
     }
 
     fn into_answer(self, part: &dyn Part, work: &mut Work) -> Result<Answer, HistoryError> {
+        // More than there may be is refused here.
+        work.take(self.tested.div_ceil(TESTED_BYTES))?;
         let yes = union(part, &self.yes, work)?;
         let maybe = union(part, &self.maybe, work)?;
         Ok(Answer { maybe: maybe.without(yes.clone(), part.rows()), yes })
@@ -158,11 +171,8 @@ fn one_path(
     judge: &dyn Fn(LeafValue<'_>) -> Verdict,
 ) -> Result<Answer, HistoryError> {
     let Some(path) = path else { return Ok(Answer::sure(RowSet::NONE)) };
-    let mut passed = Passed::new();
-    find(path, work, &mut |leaf| {
-        passed.take(leaf, &judge(leaf));
-        ControlFlow::Continue(())
-    })?;
+    let mut passed = Passed::new(0, work);
+    find(path, work, &mut |leaf| passed.take(leaf, judge))?;
     passed.into_answer(part, work)
 }
 
@@ -183,16 +193,13 @@ fn within(part: &dyn Part, from: i64, to: i64, work: &mut Work) -> Result<Answer
 }
 
 fn words(part: &dyn Part, test: &WordTest, work: &mut Work) -> Result<Answer, HistoryError> {
-    let mut passed = Passed::new();
-    part.each_leaf_with(&test.word, None, work, &mut |leaf| {
-        let verdict = match leaf.kind {
-            Kind::Text | Kind::Plain if test.parts.is_in(leaf.value) => Verdict::Yes,
-            Kind::CutText | Kind::CutPlain => Verdict::Maybe,
-            _ => Verdict::No,
-        };
-        passed.take(leaf, &verdict);
-        ControlFlow::Continue(())
-    })?;
+    let judge = |leaf: LeafValue<'_>| match leaf.kind {
+        Kind::Text | Kind::Plain if test.parts.is_in(leaf.value) => Verdict::Yes,
+        Kind::CutText | Kind::CutPlain => Verdict::Maybe,
+        _ => Verdict::No,
+    };
+    let mut passed = Passed::new(test.bytes, work);
+    part.each_leaf_with(&test.word, None, work, &mut |leaf| passed.take(leaf, &judge))?;
     passed.into_answer(part, work)
 }
 
@@ -219,11 +226,8 @@ fn one_test(part: &dyn Part, test: &FieldTest, work: &mut Work) -> Result<Answer
     if test.by == By::Presence {
         return present(part, test, paths, work);
     }
-    let mut passed = Passed::new();
-    let mut judge = |leaf: LeafValue<'_>| {
-        passed.take(leaf, &verdict(leaf, test));
-        ControlFlow::Continue(())
-    };
+    let mut passed = Passed::new(test.bytes, work);
+    let mut judge = |leaf: LeafValue<'_>| passed.take(leaf, &|leaf| verdict(leaf, test));
     let values: u64 = paths.iter().map(|path| part.values(*path)).sum();
     let whole = test.part == query::Part::Whole;
     match &test.by {
@@ -254,11 +258,8 @@ fn present(part: &dyn Part, test: &FieldTest, mut paths: Vec<PathId>, work: &mut
     paths.sort_by_key(|path| part.values(*path));
     let mut any = Answer::sure(RowSet::NONE);
     for path in paths {
-        let mut passed = Passed::new();
-        part.each_leaf(path, b"", work, &mut |leaf| {
-            passed.take(leaf, &verdict(leaf, test));
-            ControlFlow::Continue(())
-        })?;
+        let mut passed = Passed::new(0, work);
+        part.each_leaf(path, b"", work, &mut |leaf| passed.take(leaf, &|leaf| verdict(leaf, test)))?;
         any = any.or(passed.into_answer(part, work)?, part.rows());
         if any.yes.len(part.rows()) == u64::from(part.rows()) {
             break;

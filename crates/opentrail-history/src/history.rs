@@ -23,6 +23,9 @@ pub struct History {
     state: Arc<State>,
 }
 
+/// Events that were found and not read yet, and the parts they are in.
+type Places = (Vec<Candidate>, Vec<Place>);
+
 /// The condition that a search in the query language comes to.
 pub(crate) fn plan_of(q: &Search) -> Plan {
     let mut members = vec![Plan::of(&q.query.root)];
@@ -80,26 +83,22 @@ impl History {
         let plan = plan_of(q);
         let matcher = Matcher::new(&q.query);
         let decides = |record: &[u8]| matches(&matcher, record);
-        let question = Question { plan: &plan, window: window_of(&self.state, q), decides: &decides };
+        let question = Question { plan: &plan, window: window_of(&self.state, q), decides: &decides, terms: q.query.terms() };
         let limit = q.limit.saturating_add(1);
-        let mut events = match q.order {
+        let (parts, mut places) = match q.order {
             Order::NewestFirst => self.newest(&question, q.after, limit)?,
             Order::Arrival => self.arrived(&question, q.after, limit)?,
         };
-        let more = events.len() > q.limit;
-        events.truncate(q.limit);
-        Ok(Page { events, more })
+        let found = places.len();
+        places.truncate(q.limit);
+        let events = read(&parts, &places, q.max_bytes)?;
+        Ok(Page { more: events.len() < found, events })
     }
 
-    /// The newest events that answer, newest first.
-    pub(crate) fn newest(
-        &self,
-        question: &Question<'_>,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Found>, HistoryError> {
+    /// Where the newest events are that answer, newest first.
+    pub(crate) fn newest(&self, question: &Question<'_>, after: Option<Cursor>, limit: usize) -> Result<Places, HistoryError> {
         if limit == 0 {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let mut window = question.window;
         window.end = after.map_or(window.end, |after| after.time.min(window.end));
@@ -123,12 +122,12 @@ impl History {
                 true
             })?;
         }
-        let newest: Vec<Place> = kept.into_sorted_vec().into_iter().map(|Reverse(place)| place).collect();
-        read(&parts, &newest)
+        let newest = kept.into_sorted_vec().into_iter().map(|Reverse(place)| place).collect();
+        Ok((parts, newest))
     }
 
-    /// The first events that answer after a position, by position.
-    fn arrived(&self, question: &Question<'_>, after: Option<Cursor>, limit: usize) -> Result<Vec<Found>, HistoryError> {
+    /// Where the first events are that answer after a position, by position.
+    fn arrived(&self, question: &Question<'_>, after: Option<Cursor>, limit: usize) -> Result<Places, HistoryError> {
         let after = after.map_or(0, |after| after.position);
         let mut parts = candidates(&self.state, question.window);
         parts.retain(|part| part.last_position > after);
@@ -156,8 +155,8 @@ impl History {
             });
         }
         let first = kept.into_sorted_vec().into_iter();
-        let places: Vec<Place> = first.map(|(position, time, part, row)| Place { time, position, part, row }).collect();
-        read(&parts, &places)
+        let places = first.map(|(position, time, part, row)| Place { time, position, part, row }).collect();
+        Ok((parts, places))
     }
 
     /// Which of these events the account has, by event id. The event's time, if it is known, saves work.
@@ -234,13 +233,20 @@ fn has_event(part: &dyn Part, path: u32, account: &str, id: &str) -> Result<bool
     Ok(!rows.into_set().and(of_account.yes).is_none())
 }
 
-fn read(parts: &[Candidate], places: &[Place]) -> Result<Vec<Found>, HistoryError> {
-    let found = places.iter().map(|place| {
+/// Reads events; of records that are together larger than so many bytes only the first, but at least one.
+pub(crate) fn read(parts: &[Candidate], places: &[Place], max_bytes: usize) -> Result<Vec<Found>, HistoryError> {
+    let mut found = Vec::new();
+    let mut bytes = 0usize;
+    for place in places {
         let record = match &parts[place.part].part {
             AnyPart::Segment(segment) => segment.record(place.row)?,
             AnyPart::Live(part) => part.read().record(place.row)?,
         };
-        Ok(Found { time: place.time, position: place.position, record })
-    });
-    found.collect()
+        bytes = bytes.saturating_add(record.len());
+        if bytes > max_bytes && !found.is_empty() {
+            break;
+        }
+        found.push(Found { time: place.time, position: place.position, record });
+    }
+    Ok(found)
 }

@@ -45,6 +45,7 @@ mod records;
 mod rows;
 mod state;
 mod visit;
+mod work;
 
 mod folding;
 

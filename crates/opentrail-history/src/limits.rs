@@ -36,8 +36,14 @@ pub const LOOKUP_VALUE_BYTES: usize = 8_000;
 
 /// Work of one search, in units of about ten nanoseconds; beyond it the search is refused.
 pub const WORK: u64 = 300_000_000;
-/// What reading and testing one record costs.
+/// What reading one record costs; and per KiB of it testing it at all, and each term of the query.
 pub const RECORD_WORK: u64 = 2_000;
+pub const RECORD_KIB_WORK: u64 = 300;
+pub const RECORD_KIB_TERM_WORK: u64 = 100;
+/// What a read from a file costs that was not foreseen.
+pub const READ_WORK: u64 = 50;
+/// Bytes of a value times bytes of a pattern that are tested for one unit.
+pub const TESTED_BYTES: u64 = 64;
 /// Different values or combinations that are counted.
 pub const COUNTED_VALUES: usize = 200_000;
 /// Values of a field looked at for completion.

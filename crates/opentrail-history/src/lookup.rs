@@ -1,7 +1,7 @@
 //! Lookups as LookupEvents makes them: by attributes, exactly, page by page.
 
 use crate::error::HistoryError;
-use crate::history::History;
+use crate::history::{History, read};
 use crate::limits::{LOOKUP_VALUE_BYTES, VALUE_BYTES};
 use crate::live::paths::Reserved;
 use crate::plan::{Place, Plan};
@@ -85,9 +85,14 @@ impl History {
         let plan = Plan::and(members);
         let decides = |record: &[u8]| decides(&q.attributes, record);
         let seconds = |at: Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
-        let question =
-            Question { plan: &plan, window: window(self.state(), seconds(q.start), seconds(q.end)), decides: &decides };
-        self.newest(&question, q.after, q.limit)
+        let question = Question {
+            plan: &plan,
+            window: window(self.state(), seconds(q.start), seconds(q.end)),
+            decides: &decides,
+            terms: q.attributes.len(),
+        };
+        let (parts, places) = self.newest(&question, q.after, q.limit)?;
+        read(&parts, &places, usize::MAX)
     }
 }
 

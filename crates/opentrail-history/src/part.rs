@@ -3,10 +3,10 @@
 use crate::disk::row_values::Numbers;
 use crate::error::HistoryError;
 use crate::folding;
-use crate::limits;
 use crate::live::leaves::Kind;
 use crate::live::paths::{PathId, Reserved};
 use crate::rows::{RowSet, Union};
+pub(crate) use crate::work::Work;
 use bytes::Bytes;
 use std::ops::ControlFlow;
 
@@ -153,29 +153,6 @@ impl Uuids {
             Self::Last(last) => uuid & 0xffff_ffff_ffff == u128::from(last),
             Self::All => true,
         }
-    }
-}
-
-/// What a search may still do.
-#[derive(Debug)]
-pub(crate) struct Work {
-    left: u64,
-}
-
-impl Work {
-    pub fn new() -> Self {
-        Self { left: limits::WORK }
-    }
-
-    /// Takes units of about ten nanoseconds.
-    ///
-    /// # Errors
-    /// If there are not so many left.
-    pub fn take(&mut self, units: u64) -> Result<(), HistoryError> {
-        self.left = self.left.checked_sub(units).ok_or(HistoryError::TooExpensive {
-            advice: "name a shorter time, a field with the value, or longer words with fewer wildcards",
-        })?;
-        Ok(())
     }
 }
 

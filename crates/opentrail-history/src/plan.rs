@@ -43,6 +43,8 @@ pub(crate) enum Place {
 pub(crate) struct WordTest {
     pub parts: Parts,
     pub word: Word,
+    /// Bytes of the pattern.
+    pub bytes: usize,
 }
 
 /// A test of the values at one place and below.
@@ -52,6 +54,8 @@ pub(crate) struct FieldTest {
     pub test: ValueTest,
     pub by: By,
     pub word: Word,
+    /// Bytes of the pattern, if it is one.
+    pub bytes: usize,
 }
 
 /// What is known of the values that pass.
@@ -74,11 +78,11 @@ impl Plan {
             Clause::Or(members) => Self::Or(members.iter().map(Self::of).collect()),
             Clause::Term(Term::Phrase(text)) => {
                 let word = word_of(&[Piece::Text(text.clone())], Uuids::with_text(text.as_bytes()));
-                Self::Words(Box::new(WordTest { parts: Parts::of_text(text), word }))
+                Self::Words(Box::new(WordTest { parts: Parts::of_text(text), word, bytes: text.len() }))
             }
             Clause::Term(Term::Words(pattern)) => {
                 let word = word_of(pattern.pieces(), uuids_like(pattern));
-                Self::Words(Box::new(WordTest { parts: Parts::of_pattern(pattern), word }))
+                Self::Words(Box::new(WordTest { parts: Parts::of_pattern(pattern), word, bytes: bytes_of(pattern) }))
             }
             Clause::Term(Term::Field(field, Test::Time(bounds))) if field.is_event_time() => seconds(bounds),
             Clause::Term(Term::Field(field, test)) => Self::Field(field_tests(field, test)),
@@ -154,9 +158,14 @@ fn field_tests(field: &Field, test: &Test) -> Vec<FieldTest> {
                 (By::Prefix(Vec::new()), unknown(Uuids::None))
             }
         };
-        FieldTest { path: reading.path.clone(), part: reading.part, test: ValueTest::new(test), by, word }
+        let bytes = if let Test::Like(pattern) = test { bytes_of(pattern) } else { 0 };
+        FieldTest { path: reading.path.clone(), part: reading.part, test: ValueTest::new(test), by, word, bytes }
     });
     tests.collect()
+}
+
+fn bytes_of(pattern: &Pattern) -> usize {
+    pattern.pieces().iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 1 }).sum()
 }
 
 fn unknown(uuids: Uuids) -> Word {

@@ -19,6 +19,8 @@ pub struct Search {
     pub after: Option<Cursor>,
     /// Most events to answer. Counts and histograms take all.
     pub limit: usize,
+    /// Bytes of records in an answer, unless one alone has more.
+    pub max_bytes: usize,
     pub order: Order,
 }
 
@@ -41,7 +43,17 @@ pub enum Order {
 impl Search {
     /// The newest `limit` events that match, of everybody and of all times.
     pub fn newest(query: Query, limit: usize) -> Self {
-        Self { scope: Scope::All, region: None, query, start: None, end: None, after: None, limit, order: Order::NewestFirst }
+        Self {
+            scope: Scope::All,
+            region: None,
+            query,
+            start: None,
+            end: None,
+            after: None,
+            limit,
+            max_bytes: usize::MAX,
+            order: Order::NewestFirst,
+        }
     }
 }
 

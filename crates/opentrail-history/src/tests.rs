@@ -1,6 +1,7 @@
 //! The history as a whole: what is found, in which order, and what survives crashes.
 
 mod equivalence;
+mod hostile;
 
 use crate::{Attribute, Cursor, History, HistoryConfig, HistoryErrorKind, HistorySink, Lookup, Scope, Search, Skipped};
 use bytes::Bytes;

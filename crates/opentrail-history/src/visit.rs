@@ -4,6 +4,7 @@ use crate::disk::layout::Section;
 use crate::disk::segment::Segment;
 use crate::error::HistoryError;
 use crate::evaluate::{Answer, evaluate};
+use crate::limits::{READ_WORK, RECORD_KIB_TERM_WORK, RECORD_KIB_WORK, RECORD_WORK};
 use crate::lookup::Cursor;
 use crate::part::{Part, Work};
 use crate::plan::Plan;
@@ -67,6 +68,8 @@ pub(crate) struct Question<'a> {
     pub window: Window,
     /// Decides where the index cannot.
     pub decides: &'a (dyn Fn(&[u8]) -> bool + Sync),
+    /// How many terms that looks at.
+    pub terms: usize,
 }
 
 /// The rows of a part that answer a question.
@@ -101,12 +104,20 @@ impl Question<'_> {
         });
         let mut decided = Vec::new();
         for row in undecided {
-            work.take(crate::limits::RECORD_WORK)?;
-            if (self.decides)(&part.record(row)?) {
+            if self.holds(part, row, work)? {
                 decided.push(row);
             }
         }
         Ok(decided)
+    }
+
+    /// Whether the record of a row says that it answers.
+    fn holds(&self, part: &dyn Part, row: u32, work: &mut Work) -> Result<bool, HistoryError> {
+        work.take(RECORD_WORK)?;
+        let record = part.record(row)?;
+        let of_kib = RECORD_KIB_WORK + RECORD_KIB_TERM_WORK * self.terms as u64;
+        work.take(record.len().div_ceil(1024) as u64 * of_kib)?;
+        Ok((self.decides)(&record))
     }
 }
 
@@ -145,7 +156,7 @@ pub(crate) fn newest_rows(
             found.sort_unstable_by(|a, b| b.cmp(a));
             work.take(found.len() as u64 * 4)?;
             for (time, position, row, sure) in found {
-                if (sure || decides(question, &*live, row, work)?) && !take(time, position, row) {
+                if (sure || question.holds(&*live, row, work)?) && !take(time, position, row) {
                     break;
                 }
             }
@@ -153,11 +164,6 @@ pub(crate) fn newest_rows(
         }
         AnyPart::Segment(segment) => newest_of_segment(question, segment, after, work, take),
     }
-}
-
-fn decides(question: &Question<'_>, part: &dyn Part, row: u32, work: &mut Work) -> Result<bool, HistoryError> {
-    work.take(crate::limits::RECORD_WORK)?;
-    Ok((question.decides)(&part.record(row)?))
 }
 
 fn newest_of_segment(
@@ -177,12 +183,12 @@ fn newest_of_segment(
     all.each(from, segment.rows(), |row| {
         let mut go = || {
             work.take(2)?;
-            let (time, position) = keys.of(row)?;
+            let (time, position) = keys.of(row, work)?;
             if time < question.window.start {
                 return Ok(false);
             }
             let passed = after.is_none_or(|after| (time, position) < (after.time, after.position));
-            let answers = passed && (!unsure || yes.contains(row) || decides(question, segment, row, work)?);
+            let answers = passed && (!unsure || yes.contains(row) || question.holds(segment, row, work)?);
             Ok(!answers || take(time, position, row))
         };
         go().unwrap_or_else(|error| {
@@ -205,8 +211,9 @@ struct Keys<'a> {
 const KEYS_READ: u32 = 128;
 
 impl Keys<'_> {
-    fn of(&mut self, row: u32) -> Result<(i64, u64), HistoryError> {
+    fn of(&mut self, row: u32, work: &mut Work) -> Result<(i64, u64), HistoryError> {
         if row < self.at || row - self.at >= self.times.len() as u32 {
+            work.take(2 * READ_WORK)?;
             let range = row..(row + KEYS_READ).min(self.segment.description.rows);
             self.times = self.segment.numbers(Section::Times, range.clone())?;
             self.positions = self.segment.numbers(Section::Positions, range)?;

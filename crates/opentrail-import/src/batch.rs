@@ -5,7 +5,7 @@ use crate::importer::{Importer, Outcome, Unparsed};
 use crate::in_flight::{Claim, Key};
 use crate::limits;
 use crate::record::{self, Head, Identity};
-use bytes::Bytes;
+use bytes::BytesMut;
 use opentrail_eventlog::{Event, LogError, LogErrorKind, Queued};
 use opentrail_search::files::Receive;
 use opentrail_search::output::json::compact;
@@ -15,6 +15,15 @@ use time::{Duration, OffsetDateTime};
 
 /// Events further ahead than this stand in the history under the time they were written.
 const AHEAD: Duration = Duration::DAY;
+
+/// What is known of a record while the others of its batch are read.
+struct Taken {
+    identity: Identity,
+    time: Option<OffsetDateTime>,
+    region: String,
+    /// Where its text ends among those of the batch.
+    end: usize,
+}
 
 /// An event that may be new.
 pub(crate) struct Candidate {
@@ -30,8 +39,9 @@ pub(crate) struct Batch<'a> {
     account: &'a str,
     now: OffsetDateTime,
     oldest: OffsetDateTime,
-    candidates: Vec<Candidate>,
-    bytes: usize,
+    taken: Vec<Taken>,
+    /// Texts of the records, one after the other: one piece of memory for all of a batch.
+    texts: BytesMut,
     queued: VecDeque<(Queued, Vec<Key>)>,
     records: u64,
     outcome: Outcome,
@@ -45,8 +55,8 @@ impl<'a> Batch<'a> {
             account,
             now,
             oldest,
-            candidates: Vec::new(),
-            bytes: 0,
+            taken: Vec::new(),
+            texts: BytesMut::new(),
             queued: VecDeque::new(),
             records: 0,
             outcome: Outcome::default(),
@@ -77,19 +87,27 @@ impl<'a> Batch<'a> {
         }
         // A record is one line everywhere else.
         let line = if memchr::memchr2(b'\n', b'\r', record).is_some() { compact(record) } else { record.into() };
-        let identity = head.identity(&line);
-        let event =
-            Event { account: self.account.to_owned(), region: head.region().to_owned(), record: Bytes::copy_from_slice(&line) };
-        self.bytes += line.len();
-        self.candidates.push(Candidate { identity, time, event });
+        self.texts.extend_from_slice(&line);
+        let (identity, region) = (head.identity(&line), head.region().to_owned());
+        self.taken.push(Taken { identity, time, region, end: self.texts.len() });
+    }
+
+    /// What was taken, as events that share their memory.
+    fn candidates(&mut self) -> Vec<Candidate> {
+        let texts = self.texts.split().freeze();
+        let mut start = 0;
+        let candidate = |Taken { identity, time, region, end }| {
+            let record = texts.slice(std::mem::replace(&mut start, end)..end);
+            Candidate { identity, time, event: Event { account: self.account.to_owned(), region, record } }
+        };
+        std::mem::take(&mut self.taken).into_iter().map(candidate).collect()
     }
 
     fn flush(&mut self) -> Result<(), ImportError> {
-        if self.candidates.is_empty() {
+        if self.taken.is_empty() {
             return Ok(());
         }
-        self.bytes = 0;
-        let candidates = std::mem::take(&mut self.candidates);
+        let candidates = self.candidates();
         self.importer.wait_for_room()?;
         let keys: Vec<Key> = candidates.iter().map(|c| self.importer.in_flight.key(self.account, &c.identity)).collect();
         let claims = self.importer.in_flight.claim(keys.iter().copied());
@@ -157,14 +175,15 @@ impl<'a> Batch<'a> {
     }
 
     /// Waits while the log's queue is full, which others may have filled.
-    fn queue(&self, events: Vec<Event>) -> Result<Queued, LogError> {
+    fn queue(&self, mut events: Vec<Event>) -> Result<Queued, LogError> {
         let began = Instant::now();
         loop {
-            match self.importer.intake.queue_imported(events.clone()) {
-                Err(error) if error.kind() == LogErrorKind::Retry && began.elapsed() < limits::QUEUE_PATIENCE => {
+            match self.importer.intake.queue_imported(events) {
+                Err((error, refused)) if error.kind() == LogErrorKind::Retry && began.elapsed() < limits::QUEUE_PATIENCE => {
                     std::thread::sleep(limits::PAUSE);
+                    events = refused;
                 }
-                other => return other,
+                other => return other.map_err(|(error, _)| error),
             }
         }
     }
@@ -192,7 +211,7 @@ impl Receive for Batch<'_> {
             Err(reason) => self.problem(offset, &reason),
         }
         self.records += 1;
-        if self.candidates.len() >= limits::BATCH_RECORDS || self.bytes >= limits::BATCH_BYTES {
+        if self.taken.len() >= limits::BATCH_RECORDS || self.texts.len() >= limits::BATCH_BYTES {
             self.failed = self.flush().err();
         }
     }

@@ -11,6 +11,7 @@ use opentrail_query::Query;
 use opentrail_query::matching::Prefilter;
 use opentrail_search::files::Reader;
 use std::io::Read;
+use std::sync::Mutex;
 use std::time::Instant;
 use time::{Duration, OffsetDateTime};
 
@@ -20,6 +21,8 @@ pub struct Importer {
     history: History,
     retention: Duration,
     pub(crate) in_flight: InFlight,
+    /// Readers with the memory they have, for the next files.
+    readers: Mutex<Vec<Reader>>,
 }
 
 /// What became of the records of a file.
@@ -53,7 +56,7 @@ impl Importer {
     /// `retention` is the history's.
     pub fn new(intake: Intake, history: History, retention: Duration) -> Self {
         let in_flight = InFlight::new(intake.log().clone());
-        Self { intake, history, retention, in_flight }
+        Self { intake, history, retention, in_flight, readers: Mutex::default() }
     }
 
     /// How long the history keeps events.
@@ -73,8 +76,15 @@ impl Importer {
         self.in_flight.forget(history);
         self.in_flight.catch_up(history)?;
         let mut batch = Batch::new(self, account, now, oldest);
-        Reader::default().read(file, name, &Prefilter::new(&Query::all()), &mut batch);
-        batch.finish()
+        let mut reader = self.readers.lock().expect("no holder panics").pop().unwrap_or_default();
+        reader.read(file, name, &Prefilter::new(&Query::all()), &mut batch);
+        let outcome = batch.finish();
+        reader.shrink();
+        let mut readers = self.readers.lock().expect("no holder panics");
+        if readers.len() < limits::READERS_KEPT {
+            readers.push(reader);
+        }
+        outcome
     }
 
     /// Waits until the history is near enough to the log.

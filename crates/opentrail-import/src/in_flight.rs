@@ -131,6 +131,10 @@ impl InFlight {
             Some(reader) => reader,
             None => self.log.reader(history.max(self.log.first()))?,
         };
+        // What was imported since is claimed already.
+        if reader.position() >= self.began {
+            reader = reader.only_news();
+        }
         while let Some(block) = reader.next_block()? {
             for entry in block.iter().filter(|entry| entry.end() > history) {
                 let keys = self.unclaimed(entry);

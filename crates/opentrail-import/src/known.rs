@@ -49,6 +49,7 @@ fn holds(history: &History, account: &str, candidate: &Candidate) -> Result<bool
         end: candidate.time,
         after: None,
         limit: limits::ALIKE_EVENTS,
+        max_bytes: usize::MAX,
         order: Order::NewestFirst,
     };
     let page = history.search(&search)?;

@@ -25,5 +25,7 @@ pub const IN_FLIGHT_EVENTS: usize = 500_000;
 pub const HISTORY_PATIENCE: Duration = Duration::from_secs(60);
 /// How long an import waits for room in the log's queue.
 pub const QUEUE_PATIENCE: Duration = Duration::from_secs(30);
+/// Readers of files whose memory is kept for the next files.
+pub const READERS_KEPT: usize = 8;
 /// How often it looks, while waiting for either.
 pub const PAUSE: Duration = Duration::from_millis(10);

@@ -3,6 +3,7 @@
 use crate::engine::Kms;
 use crate::entity::{Alias, Key, KeyState, Material, Rotation, RotationCause};
 use crate::error::KmsError;
+use crate::grant::Grant;
 use crate::service_record::by_itself;
 use opentrail_catalog::{Changes, Entity};
 use opentrail_eventlog::Intake;
@@ -72,6 +73,9 @@ async fn delete(kms: &Kms, intake: &Intake, key: &Key, now: OffsetDateTime) -> R
     let prefix = format!("{}/{}/", key.account, key.region);
     for alias in kms.catalog.list::<Alias>(&prefix)?.into_iter().filter(|alias| alias.key_id == key.id) {
         changes.delete::<Alias>(&alias.key());
+    }
+    for grant in Grant::of_key(&kms.catalog, key)?.iter() {
+        changes.delete::<Grant>(&grant.key());
     }
     submit(intake, key, "DeleteKey", json!({"keyId": key.arn()}), &changes, now).await?;
     // A crash before this line leaves material that no key lists; the sweep at the next start destroys it.

@@ -13,10 +13,11 @@
 //!
 //! Does not know: wire formats, who is calling, policies other than a key's own.
 //!
-//! Does not promise: asymmetric and HMAC keys, imported material, multi-Region keys, grants; that a copy of the data
+//! Does not promise: asymmetric and HMAC keys, imported material, multi-Region keys; that a copy of the data
 //! directory made before a deletion forgets the key too.
 
 mod entity;
+mod grant;
 mod key_ref;
 
 mod context;
@@ -43,5 +44,6 @@ pub use engine::{DataKey, Decrypted, Kms};
 pub use entity::{Alias, Key, KeyManager, KeyState, Material, Rotation, RotationCause, alias_arn, key_arn};
 pub use envelope::Envelope;
 pub use error::KmsError;
+pub use grant::{Constraint, GRANT_OPERATIONS, Grant, granted, granting};
 pub use key_ref::KeyRef;
 pub use service_record::KeyUse;

@@ -1,15 +1,23 @@
 //! What is kept of the values of one period.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 
 /// Most different values that are kept as they are; more are kept to within one percent.
 pub const MAX_EXACT_VALUES: usize = 150;
 
 /// Ratio between neighbouring values once they are kept roughly.
 const ROUGH_RATIO: f64 = 1.02;
+/// Most different values that are kept roughly: enough for four orders of magnitude. Of more, no percentile is known.
+const MAX_ROUGH_VALUES: usize = 800;
 
 /// A set of values: enough for every statistic.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+///
+/// Its serde form is a list: `[count, value]` if all values are the same, else `[count, sum, minimum, maximum]`, followed
+/// by the values if they are known, followed by `true` if they are rounded.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sample {
     pub count: f64,
     pub sum: f64,
@@ -18,7 +26,6 @@ pub struct Sample {
     /// Values in ascending order, and how often each; empty if only a statistic set is known.
     values: Vec<(f64, f64)>,
     /// Whether the values are rounded.
-    #[serde(default)]
     rough: bool,
 }
 
@@ -51,8 +58,18 @@ impl Sample {
         if known {
             self.take_values(other);
         } else {
-            self.values = Vec::new();
+            self.forget_values();
         }
+    }
+
+    fn forget_values(&mut self) {
+        self.values = Vec::new();
+        self.rough = false;
+    }
+
+    /// How many different values are kept: what a sample takes of memory.
+    pub fn different_values(&self) -> usize {
+        self.values.len()
     }
 
     /// Puts the values of another where they belong.
@@ -69,6 +86,9 @@ impl Sample {
             if !self.rough && self.values.len() > MAX_EXACT_VALUES {
                 self.make_rough();
             }
+        }
+        if self.values.len() > MAX_ROUGH_VALUES {
+            self.forget_values();
         }
     }
 
@@ -100,6 +120,58 @@ impl Sample {
             }
         }
         self.values.last().map(|(value, _)| *value)
+    }
+}
+
+impl Serialize for Sample {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        list.serialize_element(&self.count)?;
+        if let [(value, count)] = self.values[..]
+            && count == self.count
+            && value * count == self.sum
+            && !self.rough
+        {
+            list.serialize_element(&value)?;
+            return list.end();
+        }
+        for part in [self.sum, self.minimum, self.maximum] {
+            list.serialize_element(&part)?;
+        }
+        if !self.values.is_empty() {
+            list.serialize_element(&self.values)?;
+        }
+        if self.rough {
+            list.serialize_element(&true)?;
+        }
+        list.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Sample {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+struct ListVisitor;
+
+impl<'de> Visitor<'de> for ListVisitor {
+    type Value = Sample;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sample: a list of two, four, five or six members")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Sample, A::Error> {
+        let short = |at: usize| A::Error::invalid_length(at, &ListVisitor);
+        let count: f64 = list.next_element()?.ok_or_else(|| short(0))?;
+        let second: f64 = list.next_element()?.ok_or_else(|| short(1))?;
+        let Some(minimum) = list.next_element()? else { return Ok(Sample::of(second, count)) };
+        let maximum: f64 = list.next_element()?.ok_or_else(|| short(3))?;
+        let values: Vec<(f64, f64)> = list.next_element()?.unwrap_or_default();
+        let rough = list.next_element()?.unwrap_or_default();
+        Ok(Sample { count, sum: second, minimum, maximum, values, rough })
     }
 }
 
@@ -138,6 +210,42 @@ mod tests {
             let got = sample.percentile(percent).expect("values are known");
             assert!((got - expect).abs() / expect < 0.02, "{percent}: {got}");
         }
+    }
+
+    #[test]
+    fn samples_are_kept_as_short_lists() {
+        let mut many = Sample::of(1.0, 1.0);
+        many.add(&Sample::of(2.5, 3.0));
+        let table = [
+            (Sample::of(1.5, 3.0), "[3.0,1.5]"),
+            (Sample::of_statistics(2.0, 6.0, 2.0, 4.0), "[2.0,6.0,2.0,4.0]"),
+            (many, "[4.0,8.5,1.0,2.5,[[1.0,1.0],[2.5,3.0]]]"),
+        ];
+        for (sample, expect) in table {
+            let kept = serde_json::to_string(&sample).expect("serialises");
+            assert_eq!(kept, expect);
+            assert_eq!(serde_json::from_str::<Sample>(&kept).expect(expect), sample);
+        }
+        let mut rough = Sample::default();
+        for value in 0..1000 {
+            rough.add(&Sample::of(f64::from(value), 1.0));
+        }
+        assert_eq!(serde_json::from_str::<Sample>(&serde_json::to_string(&rough).expect("serialises")).ok(), Some(rough));
+        for broken in ["[]", "[1]", "[1,2,3]", "{}", "[1,2,3,4,[1]]"] {
+            assert!(serde_json::from_str::<Sample>(broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn values_of_every_magnitude_do_not_take_more_and_more_room() {
+        let mut sample = Sample::default();
+        for exponent in -300..300 {
+            for mantissa in 1..9 {
+                sample.add(&Sample::of(f64::from(mantissa) * 10f64.powi(exponent), 1.0));
+            }
+        }
+        assert!(sample.values.len() <= MAX_ROUGH_VALUES);
+        assert_eq!((sample.count, sample.percentile(50.0)), (4800.0, None));
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct Policies<'a> {
     pub identity: &'a [&'a PolicyDocument],
     /// The policy of the resource, or the trust policy of the role that is to be assumed.
     pub resource: Option<&'a PolicyDocument>,
+    /// What grants on the resource allow, written as a policy. It counts like the resource's own, and between accounts an
+    /// Allow in it is enough where it names the caller.
+    pub grants: Option<&'a PolicyDocument>,
     /// The policies that were given when the session was made; one of them has to allow. A federated user without any
     /// may do nothing by itself.
     pub session: Option<&'a [&'a PolicyDocument]>,
@@ -56,14 +59,15 @@ enum Grant {
 /// Decides a request. Actions have no case, so from here on the action is in lower case.
 ///
 /// An explicit deny is final. Within an account an Allow by the caller's policies or by the resource's is enough;
-/// between accounts both have to allow. Boundary and session policy narrow the caller's own permissions.
+/// between accounts both have to allow, unless a grant does. Boundary and session policy narrow the caller's own permissions.
 pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
     let action = request.action.to_ascii_lowercase();
     let request = &Request { action: &action, ..*request };
     if let Some(source) = explicit_deny(request, policies) {
         return Decision::Denied(Reason::ExplicitDeny(source));
     }
-    let grant = policies.resource.and_then(|document| strongest_grant(document, request));
+    let granted = policies.grants.and_then(|document| strongest_grant(document, request));
+    let grant = policies.resource.and_then(|document| strongest_grant(document, request)).max(granted);
     let shortfall = match request.principal.account() {
         None => resource_shortfall(grant),
         Some(_) if !organization_allows(request, policies) => Some(Reason::NoOrganizationAllow),
@@ -71,7 +75,10 @@ pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
             let own = if resource_decides(request, policies) { resource_shortfall(grant) } else { None };
             own.or_else(|| caller_shortfall(request, policies, grant.unwrap_or(Grant::Delegation)))
         }
-        Some(_) => caller_shortfall(request, policies, Grant::Delegation).or_else(|| resource_shortfall(grant)),
+        Some(_) => match granted {
+            Some(granted) => caller_shortfall(request, policies, granted),
+            None => caller_shortfall(request, policies, Grant::Delegation).or_else(|| resource_shortfall(grant)),
+        },
     };
     shortfall.map_or(Decision::Allowed, Decision::Denied)
 }

@@ -65,6 +65,7 @@ fn check(texts: Texts<'_>, ask: Ask<'_>, expect: Decision) {
         session: session.as_ref().map(std::slice::from_ref),
         boundary: boundary.as_ref(),
         organization: &[],
+        grants: None,
     };
     let context =
         ask.context.iter().fold(RequestContext::new(), |context, (key, values)| context.with_all(key, values.iter().copied()));

@@ -7,6 +7,8 @@ pub const RECORD_BYTES: usize = 16 << 20;
 /// Bytes of a file after decompression that are held at a time. A record may be cut by the end of one such block, so it
 /// is as large as the largest record.
 pub const BLOCK_BYTES: usize = RECORD_BYTES;
+/// Bytes of memory for a block that a reader keeps for the next file.
+pub const BLOCK_KEPT_BYTES: usize = 1 << 20;
 /// Bytes that a file may decompress to, given how many are stored. Logs come to ten times as much, very uniform ones to
 /// a hundred times.
 pub const fn plain_bytes(stored: u64) -> u64 {

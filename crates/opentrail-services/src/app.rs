@@ -2,9 +2,11 @@
 
 use crate::cloudtrail::LookupLimiter;
 use crate::last_used::LastUsed;
+use crate::logs::InsightsQueries;
 use crate::opentrail::Searches;
 use crate::signin::SignInThrottle;
 use crate::sts::WebKeys;
+use opentrail_alarms::Watching;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -65,12 +67,16 @@ pub struct App {
     /// Keys of identity providers.
     pub web_keys: Arc<dyn WebKeys>,
     pub topics: Topics,
+    /// Metrics and alarms.
+    pub watching: Watching,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Slows down guessing of passwords.
     pub sign_in_throttle: SignInThrottle,
     /// Holds LookupEvents to `settings.lookup_rate`.
     pub lookup_limiter: LookupLimiter,
+    /// Queries of log groups and their results.
+    pub insights: InsightsQueries,
     /// When access keys and roles were last used.
     pub last_used: LastUsed,
 }

@@ -14,6 +14,7 @@ use crate::app::{App, catalog_failure};
 use crate::call::{Call, Caller};
 use crate::credentials::{Account, User};
 use crate::iam::{Group, Role, document_in_effect};
+use crate::organizations::policies_over;
 use crate::service::{Operation, Service};
 use crate::session::Session;
 use opentrail_catalog::{Catalog, CatalogError};
@@ -58,6 +59,8 @@ pub struct Question<'a> {
     pub resource_account: &'a str,
     /// The resource's own policy, if it has one.
     pub resource_policy: Option<&'a PolicyDocument>,
+    /// What grants on the resource allow, as a policy.
+    pub grants: Option<&'a PolicyDocument>,
     /// As [`Standing::context`] made it, with the keys of the operation.
     pub context: &'a RequestContext,
 }
@@ -75,7 +78,7 @@ impl Standing {
             | Caller::Service { .. }
             | Caller::Root { .. } => Self::default(),
             Caller::User { account, name, user_id, .. } => Self::of_user(catalog, account, name, Some(user_id))?,
-            Caller::AssumedRole { account, role, role_id, .. } => Self::of_role(catalog, account, role, role_id)?,
+            Caller::AssumedRole { account, role, role_id, .. } => Self::policies_of_role(catalog, account, role, role_id)?,
             Caller::FederatedUser { account, user: Some(user), .. } => {
                 Self::of_user(catalog, account, &user.name, Some(&user.id))?
             }
@@ -87,18 +90,26 @@ impl Standing {
             standing.narrow(catalog, session)?;
         }
         if let Some(account) = caller.account() {
-            let account = catalog.get::<Account>(account)?;
-            standing.organization_id =
-                account.and_then(|account| account.membership.as_ref().map(|membership| membership.organization.clone()));
+            standing.place(catalog, account, is_beyond_control(caller))?;
         }
         Ok(standing)
+    }
+
+    /// Adds what comes of the organization that an account belongs to.
+    fn place(&mut self, catalog: &Catalog, account: &str, beyond_control: bool) -> Result<(), CatalogError> {
+        let Some(account) = catalog.get::<Account>(account)? else { return Ok(()) };
+        self.organization_id = account.membership.as_ref().map(|membership| membership.organization.clone());
+        if !beyond_control {
+            self.organization = policies_over(catalog, &account)?;
+        }
+        Ok(())
     }
 
     /// What stands behind a user. One that is gone, or was made again under its name, has nothing.
     ///
     /// # Errors
     /// If the catalog fails.
-    pub fn of_user(catalog: &Catalog, account: &str, name: &str, id: Option<&str>) -> Result<Self, CatalogError> {
+    fn of_user(catalog: &Catalog, account: &str, name: &str, id: Option<&str>) -> Result<Self, CatalogError> {
         let user = catalog.get::<User>(&format!("{account}/{name}"))?;
         let Some(user) = user.filter(|user| id.is_none_or(|id| user.id == id)) else { return Ok(Self::default()) };
         let mut standing = Self::attached_to(catalog, &user.policies, &user.attached, user.boundary.as_deref())?;
@@ -111,11 +122,18 @@ impl Standing {
         Ok(standing)
     }
 
-    /// What stands behind a role. One that is gone, or was made again under its name, has nothing.
+    /// What stands behind a role that a service assumes. One that is gone, or was made again under its name, has nothing.
     ///
     /// # Errors
     /// If the catalog fails.
     pub fn of_role(catalog: &Catalog, account: &str, name: &str, id: &str) -> Result<Self, CatalogError> {
+        let mut standing = Self::policies_of_role(catalog, account, name, id)?;
+        let role = catalog.get::<Role>(&Role::key_of(account, name))?;
+        standing.place(catalog, account, role.is_some_and(|role| is_service_linked(&role.arn())))?;
+        Ok(standing)
+    }
+
+    fn policies_of_role(catalog: &Catalog, account: &str, name: &str, id: &str) -> Result<Self, CatalogError> {
         let role = catalog.get::<Role>(&Role::key_of(account, name))?;
         let Some(role) = role.filter(|role| role.id == id) else { return Ok(Self::default()) };
         let standing = Self::attached_to(catalog, &role.policies, &role.attached, role.boundary.as_deref())?;
@@ -168,6 +186,7 @@ impl Standing {
             session: session.as_deref(),
             boundary: self.boundary.as_deref(),
             organization: &levels,
+            grants: question.grants,
         };
         decide(&request, &policies)
     }
@@ -225,6 +244,22 @@ pub fn with_request_tags<'a>(
     with_tags(context.with_all("aws:TagKeys", keys), "aws:RequestTag", &tags)
 }
 
+/// Whom service control policies do not reach, whatever the account: services, and the roles that are linked to them.
+///
+/// Source: AWS Organizations User Guide, "Service control policies (SCPs)", tasks and entities not restricted by SCPs.
+fn is_beyond_control(caller: &Caller) -> bool {
+    match caller {
+        Caller::AssumedRole { role_arn, .. } => is_service_linked(role_arn),
+        Caller::User { .. } | Caller::Root { .. } | Caller::FederatedUser { .. } => false,
+        Caller::Anonymous | Caller::Unauthenticated { .. } | Caller::WebIdentity(_) | Caller::Service { .. } => true,
+    }
+}
+
+/// Whether an ARN is that of a role that is linked to a service.
+pub fn is_service_linked(arn: &str) -> bool {
+    arn.contains(":role/aws-service-role/")
+}
+
 /// The account in an ARN, if it names one.
 pub fn account_of_arn(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
@@ -258,8 +293,18 @@ pub fn authorise(app: &App, service: &Service, operation: &Operation, call: &Cal
             &usual
         }
     };
-    let question =
-        Question { action, resource: &resource, resource_account, resource_policy: policy.as_deref(), context: &context };
+    let grants = match operation.grants {
+        Some(grants) => grants(app, call, action, input)?,
+        None => None,
+    };
+    let question = Question {
+        action,
+        resource: &resource,
+        resource_account,
+        resource_policy: policy.as_deref(),
+        grants: grants.as_ref(),
+        context: &context,
+    };
     let principal = call.caller.principal();
     match standing.decide(&principal, &question) {
         Decision::Allowed => Ok(()),
@@ -279,6 +324,7 @@ pub fn pass_role(app: &App, service: &Service, call: &Call, role_arn: &str, pass
         resource: role_arn,
         resource_account: &call.account,
         resource_policy: None,
+        grants: None,
         context: &context,
     };
     let principal = call.caller.principal();

@@ -46,6 +46,8 @@ pub type Handler = fn(Arc<App>, Call, Value) -> BoxFuture<'static, Result<Reply,
 pub type ResourceOf = fn(&App, &Call, &Value) -> String;
 /// The policy of the resource that the input names, if it has one.
 pub type ResourcePolicyOf = fn(&App, &Call, &Value) -> Result<Option<Arc<PolicyDocument>>, ApiError>;
+/// What grants allow of an action (in full: `kms:Decrypt`) on the resource that the input names, as a policy.
+pub type GrantsOf = fn(&App, &Call, &str, &Value) -> Result<Option<PolicyDocument>, ApiError>;
 /// Adds the condition keys of an operation, such as `aws:RequestTag/…` or `iam:PolicyARN`.
 pub type ConditionsOf = fn(&App, &Call, &Value, RequestContext) -> RequestContext;
 
@@ -66,6 +68,8 @@ pub struct Operation {
     /// For resources with a policy of their own. Then the account in the ARN owns the resource, and callers of other
     /// accounts need both sides; without it resources are the caller's account's.
     pub resource_policy: Option<ResourcePolicyOf>,
+    /// For resources that can have grants.
+    pub grants: Option<GrantsOf>,
     pub conditions: Option<ConditionsOf>,
     /// `requestParameters` from the input; [`recording::lower_cased`] unless secrets or names need more.
     pub parameters: fn(&Value) -> Value,
@@ -86,6 +90,7 @@ impl Operation {
             data_event: false,
             resource: |_, _, _| "*".into(),
             resource_policy: None,
+            grants: None,
             conditions: None,
             parameters: lower_cased,
             authorised: true,

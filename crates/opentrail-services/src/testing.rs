@@ -5,9 +5,11 @@ use crate::call::{Call, Caller};
 use crate::cloudtrail::LookupLimiter;
 use crate::credentials::User;
 use crate::last_used::LastUsed;
+use crate::logs::InsightsQueries;
 use crate::service::{self, Service};
 use crate::signin::SignInThrottle;
 use async_trait::async_trait;
+use opentrail_alarms::Watching;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
@@ -101,6 +103,7 @@ impl Bench {
             webhooks: WebhookNetworks::default(),
         };
         let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
+        let topics = Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics");
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -112,7 +115,8 @@ impl Bench {
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
-            topics: Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics"),
+            watching: Watching::open(catalog.clone(), intake.clone(), topics.clone()).expect("metrics and alarms"),
+            topics,
             queues,
             catalog,
             searches: crate::opentrail::Searches::default(),
@@ -126,6 +130,7 @@ impl Bench {
             web_keys: Arc::new(crate::sts::NoWebKeys),
             derived_keys: SigningKeyCache::new(),
             lookup_limiter: LookupLimiter::default(),
+            insights: InsightsQueries::default(),
             last_used: LastUsed::default(),
         };
         Self { app: Arc::new(app), clock, buckets, history: Mutex::new(sink), dir }
@@ -271,8 +276,21 @@ pub mod hostile {
         texts: &'static [&'static str],
         more: impl Fn(&Runtime, &Bench, &Value),
     ) {
+        check_after(service, members, texts, |_, _| Vec::new(), more);
+    }
+
+    /// [`check`] of a service in which `prepare` has made something; it returns what that is called, as further texts.
+    pub fn check_after(
+        service: &'static Service,
+        members: &'static [&'static str],
+        texts: &'static [&'static str],
+        prepare: impl FnOnce(&Runtime, &Bench) -> Vec<String>,
+        more: impl Fn(&Runtime, &Bench, &Value),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
         let bench = Bench::new();
+        let made: Vec<&'static str> = prepare(&runtime, &bench).into_iter().map(|text| &*text.leak()).collect();
+        let texts: &'static [&'static str] = [texts, &made].concat().leak();
         let everything = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
         let user = runtime.block_on(bench.call_of_user("somebody", Some(everything)));
         let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) });

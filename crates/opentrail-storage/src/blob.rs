@@ -262,7 +262,7 @@ impl BlobWriter {
         self.temp.armed = false;
         let md5: [u8; 16] = self.md5.finalize().into();
         let mut entity_tag = md5;
-        if matches!(self.encryption, Some(BlobEncryption::Kms(_))) {
+        if matches!(self.encryption, Some(BlobEncryption::Kms(_) | BlobEncryption::Customer(_))) {
             aws_lc_rs::rand::fill(&mut entity_tag).expect("the system's random generator works");
         }
         Ok(Blob {

@@ -1,6 +1,7 @@
 //! What the catalog keeps of buckets and objects.
 
 use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::customer_key::CustomerKeyMark;
 use crate::object_lock::Retention;
 use crate::settings::BucketSettings;
 use crate::storage_class::{Restored, StorageClass};
@@ -86,6 +87,8 @@ pub enum BlobEncryption {
     Store { data_key: String },
     /// Under a key of KMS.
     Kms(KmsEncryption),
+    /// Under a key that comes with every request.
+    Customer(CustomerKeyMark),
     /// As the first blob of the object: its parts have one data key.
     AsFirst,
 }
@@ -162,7 +165,15 @@ impl Object {
     pub fn kms(&self) -> Option<&KmsEncryption> {
         match self.blobs.first()?.encryption.as_ref()? {
             BlobEncryption::Kms(kms) => Some(kms),
-            BlobEncryption::Store { .. } | BlobEncryption::AsFirst => None,
+            BlobEncryption::Store { .. } | BlobEncryption::Customer(_) | BlobEncryption::AsFirst => None,
+        }
+    }
+
+    /// What tells the customer's key that it is encrypted under; `None` if there is none.
+    pub fn customer_key(&self) -> Option<&CustomerKeyMark> {
+        match self.blobs.first()?.encryption.as_ref()? {
+            BlobEncryption::Customer(mark) => Some(mark),
+            BlobEncryption::Store { .. } | BlobEncryption::Kms(_) | BlobEncryption::AsFirst => None,
         }
     }
 
@@ -240,6 +251,9 @@ pub struct Upload {
     /// The KMS key's data key that its parts are encrypted with; `None` if the store itself encrypts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<KmsEncryption>,
+    /// What tells the customer's key that its parts come with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_key: Option<CustomerKeyMark>,
     #[serde(default)]
     pub settings: ObjectSettings,
 }

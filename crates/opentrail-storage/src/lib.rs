@@ -21,6 +21,7 @@
 //! Does not promise: more than one process on a directory.
 
 mod checksum;
+mod customer_key;
 mod entity;
 mod error;
 mod lifecycle_rules;
@@ -58,6 +59,7 @@ mod tests;
 pub use blob::{Blob, BlobWriter, MAX_BLOB_BYTES};
 pub use blob_cipher::BlobKey;
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+pub use customer_key::CustomerKeyMark;
 pub use embedded_log_buckets::EmbeddedLogBuckets;
 pub use entity::{
     BlobEncryption, BlobRef, Bucket, KmsEncryption, NULL_VERSION, Object, ObjectHeaders, ObjectSettings, Part, Upload,

@@ -154,10 +154,10 @@ impl EmbeddedStore {
     }
 }
 
-/// All parts of an upload under a KMS key have the same data key: it is kept once.
+/// All parts of an upload under a KMS key, or a customer's, have the same data key: it is kept once.
 fn with_one_key(mut blobs: Vec<BlobRef>) -> Vec<BlobRef> {
     let Some((first, others)) = blobs.split_first_mut() else { return blobs };
-    if matches!(first.encryption, Some(BlobEncryption::Kms(_))) {
+    if matches!(first.encryption, Some(BlobEncryption::Kms(_) | BlobEncryption::Customer(_))) {
         for blob in others.iter_mut().filter(|blob| blob.encryption == first.encryption) {
             blob.encryption = Some(BlobEncryption::AsFirst);
         }

@@ -28,7 +28,7 @@ pub struct OpenObject {
     pub object: Arc<Object>,
     blobs: BlobStore,
     pinned: Pinned,
-    /// The data key of an object under a KMS key.
+    /// The data key of an object under a KMS key, or the customer's key.
     data_key: Option<DerivingKey>,
 }
 
@@ -125,7 +125,7 @@ impl OpenObject {
                 let opened = unsealed(&blob.id, data_key, &self.blobs.seal);
                 Some(opened.ok_or_else(|| StoreError::Lost { bucket: bucket.clone(), key: key.clone() })?)
             }
-            Some(BlobEncryption::Kms(_) | BlobEncryption::AsFirst) => {
+            Some(BlobEncryption::Kms(_) | BlobEncryption::Customer(_) | BlobEncryption::AsFirst) => {
                 let given = self.data_key.clone();
                 Some(given.ok_or_else(|| StoreError::Locked { bucket: bucket.clone(), key: key.clone() })?)
             }

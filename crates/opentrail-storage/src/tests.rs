@@ -210,6 +210,7 @@ async fn parts_become_an_object_with_the_multipart_etag() {
         headers: ObjectHeaders::default(),
         checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
         encryption: None,
+        customer_key: None,
         settings: ObjectSettings::default(),
     };
     let lock = harness.store.lock_object("b", "k").await;

@@ -4,10 +4,12 @@ mod append;
 mod authorise;
 mod calls;
 mod delivery;
+mod history;
 mod import;
 mod messaging;
 mod million;
 mod verify;
+mod watch;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -28,10 +30,12 @@ enum BenchCommand {
     Authorise(authorise::AuthoriseArgs),
     Calls(calls::CallsArgs),
     Delivery(delivery::DeliveryArgs),
+    History(history::HistoryArgs),
     Import(import::ImportBenchArgs),
     Verify(verify::VerifyArgs),
     Messaging(messaging::MessagingArgs),
     Million(million::MillionArgs),
+    Watch(watch::WatchArgs),
 }
 
 /// Runs one benchmark.
@@ -44,10 +48,12 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Authorise(args) => authorise::run(args).await?,
         BenchCommand::Calls(args) => calls::run(args).await?,
         BenchCommand::Delivery(args) => delivery::run(args).await?,
+        BenchCommand::History(args) => history::run(args).await?,
         BenchCommand::Import(args) => import::run(args).await?,
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Messaging(args) => messaging::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
+        BenchCommand::Watch(args) => watch::run(args).await?,
     }
     Ok(0)
 }

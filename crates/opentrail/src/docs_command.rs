@@ -58,7 +58,7 @@ const NOT_YET: &str = "
 ## Settings of implemented operations that are refused
 
 Never accepted and ignored: a trail's log group answers the error AWS gives when the
-resource does not exist; Insights selectors answer `UnsupportedOperationException`; encryption with keys of one's own (SSE-C), dual-layer encryption, access logs,
+resource does not exist; Insights selectors answer `UnsupportedOperationException`; dual-layer encryption, access logs,
 website redirects and public ACLs of S3 answer `NotImplemented` or their own error.
 
 ## Not there yet

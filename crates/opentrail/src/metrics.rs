@@ -61,6 +61,12 @@ pub fn text(server: &Server) -> String {
     metric("notification_failures_total", "counter", "Attempts to notify a subscriber that failed.", figure(topics.failed));
     metric("notifications_dropped_total", "counter", "Notifications given up without a dead letter.", figure(topics.dropped));
     metric("notifications_pending", "gauge", "Notifications that webhooks are still to get.", figure(topics.pending));
+    let rules = server.rules.stats();
+    metric("rule_matches_total", "counter", "Matches of an event by a rule.", figure(rules.matched));
+    metric("rule_deliveries_total", "counter", "Matched events that targets got or will.", figure(rules.delivered));
+    metric("rule_failures_total", "counter", "Matched events that targets did not get.", figure(rules.failed));
+    metric("rule_drops_total", "counter", "Matched events given up without a dead letter.", figure(rules.dropped));
+    metric("rule_calls_pending", "gauge", "Calls of API destinations still to be made.", figure(rules.pending));
     let delivery = server.delivery_stats();
     metric("delivered_files_total", "counter", "Log files delivered since the start.", figure(delivery.files));
     metric("delivered_events_total", "counter", "Events delivered in log files since the start.", figure(delivery.records));

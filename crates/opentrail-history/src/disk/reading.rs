@@ -8,7 +8,7 @@ use super::table::Entry;
 use super::writer::{LIST_BITS, SEVERAL};
 use crate::error::HistoryError;
 use crate::folding::{compare_folded, parse_uuid, write_uuid};
-use crate::limits::VALUE_BYTES;
+use crate::limits::{READ_WORK, VALUE_BYTES};
 use crate::live::leaves::Kind;
 use crate::live::paths::{PathId, Reserved, is_at_or_below};
 use crate::part::{LeafValue, Part, RowsAt, Uuids, VisitLeaf, Word, WordForm, Work};
@@ -36,14 +36,21 @@ impl Segment {
         let mut at = range.start;
         while at < range.end {
             let end = (at + UUIDS_READ).min(range.end);
-            work.take(u64::from(end - at) / 4 + 20)?;
+            work.take(u64::from(end - at) / 4 + READ_WORK)?;
             let bytes = self.bytes(Section::Uuids, u64::from(at) * 16..u64::from(end) * 16)?;
+            // Where many are shown, what stands for their rows is read together.
+            let together = if wanted == Uuids::All { self.numbers(Section::UuidRows, at..end)? } else { Vec::new() };
             for (bytes, id) in bytes.as_chunks::<16>().0.iter().zip(at..) {
                 let uuid = u128::from_be_bytes(*bytes);
                 if !wanted.admits(uuid) {
                     continue;
                 }
-                let (count, rows) = self.uuid_rows(self.number(Section::UuidRows, id)?)?;
+                let row = match together.get((id - at) as usize) {
+                    Some(row) => *row,
+                    None => self.number(Section::UuidRows, id)?,
+                };
+                work.take(if together.is_empty() || row & SEVERAL != 0 { READ_WORK } else { 4 })?;
+                let (count, rows) = self.uuid_rows(row)?;
                 let text = write_uuid(uuid);
                 if visit(LeafValue { kind: Kind::Text, value: &text, count, rows }).is_break() {
                     return Ok(());

@@ -5,7 +5,7 @@ use super::layout::{Description, Extent, FOOTER, SAMPLED_ROWS, Section, read_foo
 use super::table::{BlockEntries, Entry, TableIndex, against};
 use super::wire::each_row;
 use crate::error::HistoryError;
-use crate::limits::BLOCK_VALUES;
+use crate::limits::{BLOCK_VALUES, READ_WORK};
 use crate::part::{RowsAt, Work};
 use crate::records::unpack_block;
 use crate::rows::Union;
@@ -245,7 +245,7 @@ impl Segment {
                 Ok(())
             }
             other => {
-                work.take(if let RowsAt::Stored { bytes, .. } = other { u64::from(bytes) / 2 + 20 } else { 1 })?;
+                work.take(if let RowsAt::Stored { bytes, .. } = other { u64::from(bytes) / 2 + READ_WORK } else { 1 })?;
                 let mut beyond = false;
                 self.each_row(section, other, |row| if row < total { to.add(row) } else { beyond = true })?;
                 if beyond { Err(self.damaged("rows")) } else { Ok(()) }

@@ -50,6 +50,7 @@ fn answer(case: &Value) -> String {
     let text = |member: &str| case[member].as_str().expect("a text");
     let identity = one("identity", PolicyKind::Identity);
     let resource = one("resource", PolicyKind::Resource).or(one("trust", PolicyKind::Trust));
+    let grants = one("grants", PolicyKind::Resource);
     let (session, boundary) = (one("session", PolicyKind::Identity), one("boundary", PolicyKind::Identity));
     let levels = levels(&case["organization"]);
     let levels: Vec<[&PolicyDocument; 1]> = levels.iter().map(|level| [level]).collect();
@@ -69,6 +70,7 @@ fn answer(case: &Value) -> String {
         session: session.as_ref().map(std::slice::from_ref),
         boundary: boundary.as_ref(),
         organization: &levels,
+        grants: grants.as_ref(),
     };
     match decide(&request, &policies) {
         Decision::Allowed => "allowed".to_owned(),
@@ -152,6 +154,7 @@ fn given(case: &Value) -> String {
         ("identity", "identity policy"),
         ("resource", "resource policy"),
         ("trust", "trust policy"),
+        ("grants", "grant"),
         ("boundary", "boundary"),
         ("session", "session policy"),
         ("organization", "organization"),

@@ -128,6 +128,7 @@ proptest! {
                 session: session.as_ref().map(std::slice::from_ref),
                 boundary: boundary.as_ref(),
                 organization: &[],
+                grants: None,
             };
             decide(&request, &policies)
         };

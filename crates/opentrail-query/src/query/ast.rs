@@ -74,6 +74,11 @@ impl Query {
         Self { root: Clause::All }
     }
 
+    /// How many terms it has.
+    pub fn terms(&self) -> usize {
+        self.root.terms()
+    }
+
     /// Records that match both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -96,6 +101,15 @@ impl Query {
 }
 
 impl Clause {
+    fn terms(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Term(_) => 1,
+            Self::Not(inner) => inner.terms(),
+            Self::And(members) | Self::Or(members) => members.iter().map(Self::terms).sum(),
+        }
+    }
+
     /// All of them, in normal form.
     pub fn and(members: impl IntoIterator<Item = Self>) -> Self {
         let mut flat = Vec::new();

@@ -46,6 +46,14 @@ enum Form {
 }
 
 impl Reader {
+    /// Gives back memory that only large files need.
+    pub fn shrink(&mut self) {
+        self.block.clear();
+        self.block.shrink_to(limits::BLOCK_KEPT_BYTES);
+        self.lower.clear();
+        self.lower.shrink_to(limits::BLOCK_KEPT_BYTES);
+    }
+
     /// Reads a file to its end, or until it makes no sense any more. The location only hints at the form.
     pub fn read(&mut self, file: &mut dyn Read, location: &str, filter: &Prefilter, receive: &mut dyn Receive) -> Amount {
         let Self { memory, block, lower } = self;

@@ -127,6 +127,7 @@ impl LogGroupWriter {
                 resource: &resource,
                 resource_account: &self.group.account,
                 resource_policy: None,
+                grants: None,
                 context: &context,
             };
             if let Decision::Denied(reason) = self.standing.decide(&principal, &question) {

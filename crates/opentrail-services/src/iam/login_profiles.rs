@@ -128,6 +128,7 @@ fn may_change(app: &App, call: &Call) -> Result<(), ApiError> {
         resource: &resource,
         resource_account: &call.account,
         resource_policy: None,
+        grants: None,
         context: &context,
     };
     match standing.decide(&principal, &question) {

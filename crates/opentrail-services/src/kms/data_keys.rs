@@ -1,5 +1,6 @@
 //! GenerateDataKey and GenerateDataKeyWithoutPlaintext.
 
+use super::grants::check_tokens;
 use super::keys::{self, constraint, encoded, validation};
 use crate::app::App;
 use crate::call::Call;
@@ -25,6 +26,8 @@ pub struct DataKeyRequest {
     number_of_bytes: Option<i64>,
     #[serde(default)]
     recipient: Option<Value>,
+    #[serde(default)]
+    grant_tokens: Vec<String>,
     #[serde(default)]
     dry_run: Option<bool>,
 }
@@ -56,6 +59,7 @@ fn generate(app: &App, call: &Call, input: DataKeyRequest) -> Result<(Arc<Key>, 
     if input.recipient.is_some() {
         return Err(ApiError::new("UnsupportedOperationException", "Recipient is not supported by OpenTrail yet."));
     }
+    check_tokens(app, &input.grant_tokens)?;
     let length = input.length()?;
     let context = input.encryption_context.check().map_err(keys::fault)?;
     let key = keys::find(app, call, input.key_id.as_deref())?;

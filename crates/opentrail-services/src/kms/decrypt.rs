@@ -2,6 +2,7 @@
 
 use super::data_keys::dry_run;
 use super::encrypt::check_algorithm;
+use super::grants::check_tokens;
 use super::keys::{self, encoded};
 use crate::app::App;
 use crate::call::Call;
@@ -28,6 +29,8 @@ pub struct DecryptRequest {
     encryption_algorithm: Option<String>,
     #[serde(default)]
     recipient: Option<Value>,
+    #[serde(default)]
+    grant_tokens: Vec<String>,
     #[serde(default)]
     dry_run: Option<bool>,
 }
@@ -67,6 +70,7 @@ pub async fn decrypt(app: &Arc<App>, call: &Call, input: DecryptRequest) -> Resu
         return Err(ApiError::new("UnsupportedOperationException", "Recipient is not supported by OpenTrail yet."));
     }
     check_algorithm(input.encryption_algorithm.as_deref())?;
+    check_tokens(app, &input.grant_tokens)?;
     let blob = keys::bytes("ciphertextBlob", input.ciphertext_blob.as_deref(), MAX_CIPHERTEXT_BYTES)?;
     let (key, decrypted) = opened(app, call, &blob, input.key_id.as_deref(), &input.encryption_context)?;
     dry_run(input.dry_run)?;

@@ -1,6 +1,7 @@
 //! Encrypt.
 
 use super::data_keys::dry_run;
+use super::grants::check_tokens;
 use super::keys::{self, constraint, encoded};
 use crate::app::App;
 use crate::call::Call;
@@ -26,6 +27,8 @@ pub struct EncryptRequest {
     #[serde(default)]
     encryption_algorithm: Option<String>,
     #[serde(default)]
+    grant_tokens: Vec<String>,
+    #[serde(default)]
     dry_run: Option<bool>,
 }
 
@@ -46,6 +49,7 @@ pub fn check_algorithm(name: Option<&str>) -> Result<(), ApiError> {
 /// `ValidationException`, and what keeps the key from being used.
 pub async fn encrypt(app: &Arc<App>, call: &Call, input: EncryptRequest) -> Result<Reply, ApiError> {
     check_algorithm(input.encryption_algorithm.as_deref())?;
+    check_tokens(app, &input.grant_tokens)?;
     let plaintext = keys::bytes("plaintext", input.plaintext.as_deref(), MAX_PLAINTEXT_BYTES)?;
     let context = input.encryption_context.check().map_err(keys::fault)?;
     let key = keys::find(app, call, input.key_id.as_deref())?;

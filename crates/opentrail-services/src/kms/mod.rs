@@ -23,6 +23,8 @@ mod key_states;
 mod rotation;
 mod tags;
 
+mod grants;
+
 mod data_keys;
 mod decrypt;
 mod encrypt;

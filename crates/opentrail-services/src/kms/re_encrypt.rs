@@ -4,6 +4,7 @@ use super::access::{Via, permit_via};
 use super::data_keys::dry_run;
 use super::decrypt::{MAX_CIPHERTEXT_BYTES, opened};
 use super::encrypt::check_algorithm;
+use super::grants::check_tokens;
 use super::keys::{self, encoded};
 use crate::app::App;
 use crate::call::Call;
@@ -32,6 +33,8 @@ pub struct ReEncryptRequest {
     #[serde(default)]
     destination_encryption_algorithm: Option<String>,
     #[serde(default)]
+    grant_tokens: Vec<String>,
+    #[serde(default)]
     dry_run: Option<bool>,
 }
 
@@ -41,6 +44,7 @@ pub struct ReEncryptRequest {
 pub async fn re_encrypt(app: &Arc<App>, call: &Call, input: ReEncryptRequest) -> Result<Reply, ApiError> {
     check_algorithm(input.source_encryption_algorithm.as_deref())?;
     check_algorithm(input.destination_encryption_algorithm.as_deref())?;
+    check_tokens(app, &input.grant_tokens)?;
     let blob = keys::bytes("ciphertextBlob", input.ciphertext_blob.as_deref(), MAX_CIPHERTEXT_BYTES)?;
     let context = input.destination_encryption_context.check().map_err(keys::fault)?;
     let destination = input.destination_key_id.as_deref();

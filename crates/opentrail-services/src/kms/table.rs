@@ -2,15 +2,15 @@
 
 use super::keys;
 use super::{
-    aliases, create_key, data_keys, decrypt, describe_key, encrypt, key_lists, key_policies, key_states, random, re_encrypt,
-    rotation, tags,
+    aliases, create_key, data_keys, decrypt, describe_key, encrypt, grants, key_lists, key_policies, key_states, random,
+    re_encrypt, rotation, tags,
 };
-use crate::app::App;
+use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::handler;
 use crate::recording::lower_cased;
 use crate::service::{Handler, Operation, Service};
-use opentrail_kms::{Envelope, Key, KeyRef, KmsError, alias_arn, condition_keys};
+use opentrail_kms::{EncryptionContext, Envelope, Key, KeyRef, KmsError, alias_arn, condition_keys, granted};
 use opentrail_policy::{PolicyDocument, PolicyKind, RequestContext};
 use opentrail_wire::ApiError;
 use serde_json::{Map, Value};
@@ -67,12 +67,22 @@ const OPERATIONS: &[Operation] = &[
     of_key("TagResource", handler!(tags::tag_resource)),
     of_key("UntagResource", handler!(tags::untag_resource)),
     read(of_key("ListResourceTags", handler!(tags::list_resource_tags))),
+    Operation { parameters: grant_parameters, ..of_key("CreateGrant", handler!(grants::create_grant)) },
+    read(of_key("ListGrants", handler!(grants::list_grants))),
+    read(Operation::new("ListRetirableGrants", handler!(grants::list_retirable_grants))),
+    Operation {
+        parameters: grant_parameters,
+        resource: |app, call, input| arn_or_any(grants::key_of_retired(app, call, input)),
+        resource_policy: Some(|app, call, input| policy_of(grants::key_of_retired(app, call, input))),
+        grants: Some(|app, call, _, input| Ok(grants::retirers(app, call, input))),
+        ..of_key("RetireGrant", handler!(grants::retire_grant))
+    },
+    of_key("RevokeGrant", handler!(grants::revoke_grant)),
 ];
 
 const MISSING: &[&str] = &[
     "ConnectCustomKeyStore",
     "CreateCustomKeyStore",
-    "CreateGrant",
     "DeleteCustomKeyStore",
     "DeleteImportedKeyMaterial",
     "DeriveSharedSecret",
@@ -84,11 +94,7 @@ const MISSING: &[&str] = &[
     "GetParametersForImport",
     "GetPublicKey",
     "ImportKeyMaterial",
-    "ListGrants",
-    "ListRetirableGrants",
     "ReplicateKey",
-    "RetireGrant",
-    "RevokeGrant",
     "Sign",
     "UpdateCustomKeyStore",
     "UpdatePrimaryRegion",
@@ -101,6 +107,7 @@ const fn of_key(name: &'static str, handler: Handler) -> Operation {
     Operation {
         resource: |app, call, input| arn_or_any(named(app, call, input)),
         resource_policy: Some(|app, call, input| policy_of(named(app, call, input))),
+        grants: Some(granted_by),
         conditions: Some(conditions),
         ..Operation::new(name, handler)
     }
@@ -167,11 +174,10 @@ fn conditions(app: &App, call: &Call, input: &Value, context: RequestContext) ->
         None => named(app, call, input),
     };
     let Ok(key) = key else { return context };
-    let encryption = ["EncryptionContext", "SourceEncryptionContext"]
-        .iter()
-        .find_map(|member| serde_json::from_value(input.get(*member)?.clone()).ok())
-        .unwrap_or_default();
-    let mut context = condition_keys(context, &key, Some(&encryption));
+    let mut context = condition_keys(context, &key, Some(&encryption_context(input)));
+    if input.get("GranteePrincipal").is_some() {
+        context = grant_conditions(input, context);
+    }
     if let Some(alias) = input["KeyId"].as_str().and_then(|id| Some(&id[id.find("alias/")?..])) {
         context = context.with("kms:RequestAlias", alias);
     }
@@ -184,13 +190,59 @@ fn conditions(app: &App, call: &Call, input: &Value, context: RequestContext) ->
     context
 }
 
+fn encryption_context(input: &Value) -> EncryptionContext {
+    ["EncryptionContext", "SourceEncryptionContext"]
+        .iter()
+        .find_map(|member| serde_json::from_value(input.get(*member)?.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// What grants allow on the key that a call is about.
+fn granted_by(app: &App, call: &Call, action: &str, input: &Value) -> Result<Option<PolicyDocument>, ApiError> {
+    let key = match input.get("CiphertextBlob") {
+        Some(_) => encrypted_under(app, call, input, "CiphertextBlob"),
+        None => named(app, call, input),
+    };
+    let Ok(key) = key else { return Ok(None) };
+    granted(&app.catalog, &key, action, &encryption_context(input)).map_err(|error| catalog_failure(&error))
+}
+
+/// The condition keys of CreateGrant.
+fn grant_conditions(input: &Value, mut context: RequestContext) -> RequestContext {
+    context = context.with("kms:GrantIsForAWSResource", "false");
+    for (key, member) in [("kms:GranteePrincipal", "GranteePrincipal"), ("kms:RetiringPrincipal", "RetiringPrincipal")] {
+        if let Some(arn) = input[member].as_str() {
+            context = context.with(key, arn);
+        }
+    }
+    for kind in ["EncryptionContextEquals", "EncryptionContextSubset"] {
+        if input["Constraints"].get(kind).is_some() {
+            context = context.with("kms:GrantConstraintType", kind);
+        }
+    }
+    let operations = input["Operations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    context.with_all("kms:GrantOperations", operations.iter().filter_map(Value::as_str))
+}
+
+/// `requestParameters` of grants: the encryption contexts of constraints as they were given, and no tokens.
+fn grant_parameters(input: &Value) -> Value {
+    let mut recorded = lower_cased(input);
+    let Some(members) = recorded.as_object_mut() else { return recorded };
+    members.retain(|name, _| !name.starts_with("grantToken"));
+    if let Some(Value::Object(given)) = input.get("Constraints") {
+        let given = given.iter().map(|(name, value)| (opentrail_model::record::lower_first_name(name), value.clone()));
+        members.insert("constraints".to_owned(), Value::Object(given.collect()));
+    }
+    recorded
+}
+
 /// `requestParameters` of cryptographic operations: nothing of the data, and the encryption context as it was given.
 fn cryptographic_parameters(input: &Value) -> Value {
     let Some(members) = input.as_object() else { return Value::Null };
     let mut recorded = Map::new();
     for (name, value) in members {
         match name.as_str() {
-            "Plaintext" | "CiphertextBlob" | "Recipient" => {}
+            "Plaintext" | "CiphertextBlob" | "Recipient" | "GrantTokens" => {}
             name if name.ends_with("EncryptionContext") => {
                 recorded.insert(opentrail_model::record::lower_first_name(name), value.clone());
             }

@@ -55,6 +55,14 @@ fn no_input_is_too_much() {
         "Description",
         "DestinationKeyId",
         "DryRun",
+        "GranteePrincipal",
+        "RetiringPrincipal",
+        "Operations",
+        "Constraints",
+        "EncryptionContextSubset",
+        "GrantId",
+        "GrantToken",
+        "GrantTokens",
     ];
     const TEXTS: &[&str] = &[
         "alias/a",
@@ -63,8 +71,21 @@ fn no_input_is_too_much() {
         "AQ==",
         "AES_256",
         "default",
+        "Decrypt",
+        "arn:aws:iam::123456789012:user/somebody",
         "{}",
         "12345678-1234-1234-1234-123456789012",
     ];
-    hostile::check(&SERVICE, MEMBERS, TEXTS, |_, _, _| {});
+    let prepare = |runtime: &tokio::runtime::Runtime, bench: &Bench| {
+        runtime.block_on(async {
+            let made = bench.run(&SERVICE, bench.call(), "CreateKey", json!({})).await.expect("created");
+            let id = made["KeyMetadata"]["KeyId"].as_str().expect("an id").to_owned();
+            let input =
+                json!({"KeyId": id, "GranteePrincipal": "arn:aws:iam::123456789012:user/somebody", "Operations": ["Decrypt"]});
+            let grant = bench.run(&SERVICE, bench.call(), "CreateGrant", input).await.expect("granted");
+            let text = |member: &str| grant[member].as_str().expect("a text").to_owned();
+            vec![id, text("GrantId"), text("GrantToken")]
+        })
+    };
+    hostile::check_after(&SERVICE, MEMBERS, TEXTS, prepare, |_, _, _| {});
 }

@@ -5,6 +5,7 @@
 //! faults.rs         errors in the service's words
 //! metric_filter.rs  what a metric filter is
 //! tidying.rs        the worker that lets go of what has expired
+//! insights          queries over groups
 //! the others        operations
 //! ```
 //!
@@ -35,11 +36,13 @@ mod describe_metric_filters;
 mod put_metric_filter;
 mod test_metric_filter;
 
+mod insights;
 mod missing;
 #[cfg(test)]
 mod tests;
 
 pub use groups::stream_lock;
+pub use insights::{InsightsQueries, QueryDefinition};
 pub use tidying::{LOGS_TIDYING, tidy_logs};
 
 use crate::handler;
@@ -83,6 +86,15 @@ const OPERATIONS: &[Operation] = &[
     write("PutMetricFilter", groups::arn_of, handler!(put_metric_filter::put_metric_filter)),
     read("DescribeMetricFilters", groups::any_arn, handler!(describe_metric_filters::describe_metric_filters)),
     write("DeleteMetricFilter", groups::arn_of, handler!(delete_metric_filter::delete_metric_filter)),
+    read("StartQuery", insights::group_resource, handler!(insights::start_query)),
+    read("GetQueryResults", groups::anything, handler!(insights::get_query_results)),
+    write("StopQuery", groups::anything, handler!(insights::stop_query)),
+    read("DescribeQueries", groups::any_arn, handler!(insights::describe_queries)),
+    write("PutQueryDefinition", groups::anything, handler!(insights::put_query_definition)),
+    read("DescribeQueryDefinitions", groups::anything, handler!(insights::describe_query_definitions)),
+    write("DeleteQueryDefinition", groups::anything, handler!(insights::delete_query_definition)),
+    read("GetLogRecord", insights::record_resource, handler!(insights::get_log_record)),
+    read("GetLogGroupFields", groups::arn_of, handler!(insights::get_log_group_fields)),
     Operation {
         parameters: test_metric_filter::parameters,
         ..read("TestMetricFilter", groups::anything, handler!(test_metric_filter::test_metric_filter))

@@ -44,11 +44,11 @@ pub async fn complete(app: &Arc<App>, call: &Call, input: CompleteRequest) -> Re
     let scope = scope(app, call, input.all_accounts)?;
     let Some(name) = input.field else {
         let shared = app.catalog.all::<Account>("").map_err(|error| catalog_failure(&error))?.len() > 1;
-        let names = ask(app, move |history| names(history, &scope, &input.prefix, limit, shared)).await?;
+        let names = ask(app, &call.account, move |history| names(history, &scope, &input.prefix, limit, shared)).await?;
         return Ok(Reply::output(json!({"Fields": names})));
     };
     let field = fields(Some(vec![name]))?.remove(0);
-    let values = ask(app, move |history| history.values(&scope, &field, &input.prefix, limit)).await?;
+    let values = ask(app, &call.account, move |history| history.values(&scope, &field, &input.prefix, limit)).await?;
     let values: Vec<_> = values.iter().map(|(value, count)| json!({"Value": value, "Count": count})).collect();
     Ok(Reply::output(json!({"Values": values})))
 }

@@ -40,7 +40,7 @@ pub async fn count_by(app: &Arc<App>, call: &Call, input: CountByRequest) -> Res
         return Err(ApiError::new("InvalidFieldException", message));
     }
     let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
-    let counts = ask(app, move |history| history.count_by(&search, &fields, top)).await?;
+    let counts = ask(app, &call.account, move |history| history.count_by(&search, &fields, top)).await?;
     let rows = counts.rows.iter().map(|row| json!({"Values": row.values, "Count": row.count}));
     Ok(Reply::output(json!({
         "Fields": names,
@@ -65,7 +65,7 @@ pub struct HistogramRequest {
 pub async fn histogram(app: &Arc<App>, call: &Call, input: HistogramRequest) -> Result<Reply, ApiError> {
     let most = bounded("Buckets", input.buckets, DEFAULT_BARS, MAX_BARS)?;
     let search = input.question.resolve(app, call, 0)?;
-    let histogram = ask(app, move |history| history.histogram(&search, most)).await?;
+    let histogram = ask(app, &call.account, move |history| history.histogram(&search, most)).await?;
     let bars = histogram.bars.iter().map(|(time, count)| json!({"Time": time, "Count": count}));
     Ok(Reply::output(json!({
         "Bars": bars.collect::<Vec<_>>(),

@@ -12,18 +12,25 @@ use opentrail_query::{Field, Query, SyntaxError};
 use opentrail_wire::ApiError;
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Fields of one answer or count.
 const MAX_FIELDS: usize = 50;
-/// Searches that run at the same time; each uses a thread, and counts use several.
+/// Bytes of records in one answer, unless one record alone has more.
+pub(super) const MAX_ANSWER_BYTES: usize = 8 << 20;
+/// Searches that run at the same time, of all accounts and of one; each uses a thread, and counts use several.
 const MAX_SEARCHES: usize = 8;
+const MAX_SEARCHES_OF_ACCOUNT: usize = 6;
+/// Searches of one account that wait besides.
+const MAX_WAITING_OF_ACCOUNT: usize = 32;
 /// How long a search waits for others.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
-/// Answers that are streamed at the same time.
+/// Answers that are streamed at the same time, of all accounts and of one.
 const MAX_STREAMS: usize = 64;
+const MAX_STREAMS_OF_ACCOUNT: usize = 48;
 
 /// The part of an input that every search has.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,7 +63,8 @@ impl Question {
         if matches!((start, end), (Some(start), Some(end)) if start > end) {
             return Err(ApiError::new("InvalidTimeRangeException", "StartTime must not be after EndTime."));
         }
-        Ok(Search { scope, region: self.region.clone(), query, start, end, after: None, limit, order: Order::NewestFirst })
+        let (region, order) = (self.region.clone(), Order::NewestFirst);
+        Ok(Search { scope, region, query, start, end, after: None, limit, max_bytes: MAX_ANSWER_BYTES, order })
     }
 }
 
@@ -118,31 +126,92 @@ pub(super) fn bounded(name: &str, value: Option<i64>, default: usize, most: usiz
     }
 }
 
-/// Room for searches and streams.
+/// Room for searches and streams: of everybody together, and of each account, so that none keeps the others out.
 #[derive(Debug)]
 pub struct Searches {
-    running: Semaphore,
-    pub(super) streams: Arc<Semaphore>,
+    all: Rooms,
+    of_accounts: Mutex<HashMap<String, Rooms>>,
+}
+
+#[derive(Debug, Clone)]
+struct Rooms {
+    /// Searches that run or wait.
+    admitted: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+/// Holds a search's or stream's place until it is dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    _permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl Default for Searches {
     fn default() -> Self {
-        Self { running: Semaphore::new(MAX_SEARCHES), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        Self { all: Rooms::new(MAX_SEARCHES, Semaphore::MAX_PERMITS, MAX_STREAMS), of_accounts: Mutex::default() }
     }
 }
 
-/// Asks the history on a thread of its own, when there is room.
+impl Rooms {
+    fn new(running: usize, admitted: usize, streams: usize) -> Self {
+        let room = |size| Arc::new(Semaphore::new(size));
+        Self { admitted: room(admitted), running: room(running), streams: room(streams) }
+    }
+}
+
+impl Searches {
+    fn of(&self, account: &str) -> Rooms {
+        let mut accounts = self.of_accounts.lock().expect("no holder panics");
+        let admitted = MAX_SEARCHES_OF_ACCOUNT + MAX_WAITING_OF_ACCOUNT;
+        let rooms = || Rooms::new(MAX_SEARCHES_OF_ACCOUNT, admitted, MAX_STREAMS_OF_ACCOUNT);
+        accounts.entry(account.to_owned()).or_insert_with(rooms).clone()
+    }
+
+    /// Room for a search of the account, once there is some.
+    ///
+    /// # Errors
+    /// `ThrottlingException` at once if too many of the account wait, or after some time.
+    async fn search(&self, account: &str) -> Result<Room, ApiError> {
+        let own = self.of(account);
+        let admitted = own.admitted.try_acquire_owned().map_err(|_| throttled())?;
+        let running = async {
+            let own = own.running.acquire_owned().await.expect("the semaphore is never closed");
+            let all = Arc::clone(&self.all.running).acquire_owned().await.expect("the semaphore is never closed");
+            Room { _permits: vec![admitted, own, all] }
+        };
+        tokio::time::timeout(SEARCH_PATIENCE, running).await.map_err(|_| throttled())
+    }
+
+    /// Room for a stream of the account.
+    ///
+    /// # Errors
+    /// `ThrottlingException`.
+    pub(super) fn stream(&self, account: &str) -> Result<Room, ApiError> {
+        let own = self.of(account).streams.try_acquire_owned();
+        let all = Arc::clone(&self.all.streams).try_acquire_owned();
+        let (Ok(own), Ok(all)) = (own, all) else { return Err(throttled()) };
+        Ok(Room { _permits: vec![own, all] })
+    }
+}
+
+/// Asks the history for an account, on a thread of its own, when there is room.
 ///
 /// # Errors
 /// `ThrottlingException`, `QueryTooExpensiveException`, or that the history failed.
 pub(super) async fn ask<T: Send + 'static>(
     app: &Arc<App>,
+    account: &str,
     question: impl FnOnce(&History) -> Result<T, HistoryError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let room = tokio::time::timeout(SEARCH_PATIENCE, app.searches.running.acquire()).await;
-    let _room = room.map_err(|_| throttled())?.expect("the semaphore is never closed");
+    let room = app.searches.search(account).await?;
     let history = app.history.clone();
-    match tokio::task::spawn_blocking(move || question(&history)).await {
+    // The thread holds the place: a caller who goes away does not make room for another search while it runs on.
+    let run = move || {
+        let _room = room;
+        question(&history)
+    };
+    match tokio::task::spawn_blocking(run).await {
         Ok(answer) => answer.map_err(|error| failure(&error)),
         Err(error) => {
             tracing::error!(%error, "a search did not finish");
@@ -151,7 +220,7 @@ pub(super) async fn ask<T: Send + 'static>(
     }
 }
 
-pub(super) fn throttled() -> ApiError {
+fn throttled() -> ApiError {
     ApiError::new("ThrottlingException", "Too many searches are running. Try again.")
 }
 
@@ -163,5 +232,63 @@ pub(super) fn failure(error: &HistoryError) -> ApiError {
             tracing::error!(%error, source = ?std::error::Error::source(error), "a search failed");
             ApiError::new("ServiceUnavailable", "The event history cannot be searched at the moment.").with_status(503)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, code};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn an_account_does_not_keep_others_out() {
+        let searches = Searches::default();
+        let running: Vec<Room> = {
+            let mut rooms = Vec::new();
+            for _ in 0..MAX_SEARCHES_OF_ACCOUNT {
+                rooms.push(searches.search("a").await.expect("room"));
+            }
+            rooms
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..MAX_WAITING_OF_ACCOUNT {
+            let mut search = Box::pin(searches.search("a"));
+            assert!(futures_are_pending(&mut search).await);
+            waiting.push(search);
+        }
+        assert_eq!(searches.search("a").await.expect_err("too many").code, "ThrottlingException");
+        let others = searches.search("b").await.expect("room");
+        drop((running, others));
+        waiting.remove(0).await.expect("room after others");
+        let streams: Vec<Room> = (0..MAX_STREAMS_OF_ACCOUNT).map(|_| searches.stream("a").expect("room")).collect();
+        assert_eq!(searches.stream("a").expect_err("too many").code, "ThrottlingException");
+        searches.stream("b").expect("room");
+        drop(streams);
+        searches.stream("a").expect("room again");
+    }
+
+    /// Whether it waits for something.
+    async fn futures_are_pending<F: Future + Unpin>(future: &mut F) -> bool {
+        std::future::poll_fn(|context| {
+            let polled = std::pin::Pin::new(&mut *future).poll(context);
+            std::task::Poll::Ready(polled.is_pending())
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn too_many_searches_of_an_account_are_refused() {
+        let bench = Bench::new();
+        let call = bench.call();
+        let rooms = bench.app.searches.of(&call.account);
+        let all = u32::try_from(MAX_SEARCHES_OF_ACCOUNT + MAX_WAITING_OF_ACCOUNT).expect("few");
+        let held = Arc::clone(&rooms.admitted).acquire_many_owned(all).await.expect("open");
+        for operation in ["Search", "CountBy", "Histogram"] {
+            let input = json!({"Query": "*", "Fields": ["event"]});
+            assert_eq!(code(bench.run(&SERVICE, bench.call(), operation, input).await), "ThrottlingException", "{operation}");
+        }
+        drop(held);
+        bench.run(&SERVICE, call, "Search", json!({"Query": "*"})).await.expect("there is room again");
     }
 }

@@ -51,7 +51,7 @@ pub async fn search(app: &Arc<App>, call: &Call, input: SearchRequest) -> Result
         search.after = Some(lookup_token::read(token, &bound, call.now)?);
     }
     let arrival = search.order == Order::Arrival;
-    let (page, end) = ask(app, move |history| {
+    let (page, end) = ask(app, &call.account, move |history| {
         // What is before this is searchable already, so that nothing can still come before what is found.
         let end = history.end();
         history.search(&search).map(|page| (page, end))

@@ -4,7 +4,7 @@
 //! told with positions, so that whoever was cut off goes on behind the last one, with nothing lost and nothing twice.
 //! Each is recorded once, when it begins.
 
-use super::question::{Question, failure, fields, throttled};
+use super::question::{Question, Room, failure, fields};
 use super::{OPERATIONS, SERVICE};
 use crate::app::{App, log_failure};
 use crate::authorisation::authorise;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 pub const DOWNLOAD_EVENTS: &str = "DownloadEvents";
 pub const FOLLOW_EVENTS: &str = "FollowEvents";
@@ -110,12 +110,12 @@ pub async fn stream(
 
 /// A stream that is allowed and understood.
 enum Prepared {
-    Download { search: Search, format: Format, shape: Shape, left: u64, room: OwnedSemaphorePermit },
-    Follow { search: Search, after: Option<u64>, newest: usize, room: OwnedSemaphorePermit },
+    Download { search: Search, format: Format, shape: Shape, left: u64, room: Room },
+    Follow { search: Search, after: Option<u64>, newest: usize, room: Room },
 }
 
 fn prepare(app: &App, call: &Call, operation: &str, input: Value) -> Result<Prepared, ApiError> {
-    let room = || Arc::clone(&app.searches.streams).try_acquire_owned().map_err(|_| throttled());
+    let room = || app.searches.stream(&call.account);
     if operation == FOLLOW_EVENTS {
         let input: FollowRequest = parse(input)?;
         let newest = super::question::bounded("Newest", input.newest, 0, MAX_NEWEST)?;
@@ -242,7 +242,7 @@ impl Follow {
         self.after = after.unwrap_or(end.saturating_sub(1));
         if newest > 0 && after.is_none() {
             let search = Search { limit: newest, ..self.search.clone() };
-            let mut events = self.ask(search).await?;
+            let (mut events, _) = self.ask(search).await?;
             events.retain(|event| event.position < end);
             events.reverse();
             self.send(&events, self.after).await?;
@@ -259,10 +259,10 @@ impl Follow {
             let end = self.history.end();
             if end > self.after + 1 {
                 let search = Search { after: Some(Cursor { time: 0, position: self.after }), ..self.search.clone() };
-                let mut events = self.ask(search).await?;
-                let full = events.len() == FOLLOWED_PAGE;
+                let (mut events, more) = self.ask(search).await?;
+                let found = events.len();
                 events.retain(|event| event.position < end);
-                let last = events.last().map(|event| event.position).filter(|_| full && events.len() == FOLLOWED_PAGE);
+                let last = events.last().map(|event| event.position).filter(|_| more && events.len() == found);
                 self.after = last.unwrap_or(end - 1);
                 if !events.is_empty() {
                     self.send(&events, self.after).await?;
@@ -283,10 +283,14 @@ impl Follow {
         }
     }
 
-    async fn ask(&self, search: Search) -> Result<Vec<Found>, Option<io::Error>> {
+    /// Events, and whether there are more.
+    async fn ask(&self, search: Search) -> Result<(Vec<Found>, bool), Option<io::Error>> {
         let history = self.history.clone();
         let searched = tokio::task::spawn_blocking(move || history.search(&search)).await;
-        searched.map_err(|error| Some(io::Error::other(error)))?.map(|page| page.events).map_err(|error| Some(told(error)))
+        searched
+            .map_err(|error| Some(io::Error::other(error)))?
+            .map(|page| (page.events, page.more))
+            .map_err(|error| Some(told(error)))
     }
 
     /// Sends events, and up to where everything has been sent.

@@ -4,7 +4,7 @@ use super::question::{ask, scope};
 use crate::app::App;
 use crate::call::Call;
 use crate::service::Reply;
-use opentrail_history::{History, HistoryError, Order, Scope, Search};
+use opentrail_history::{History, HistoryError, Scope, Search};
 use opentrail_lineage::{Activity, Clue, Event, Records, TraceError, made_with, trace};
 use opentrail_query::{Field, Query};
 use opentrail_wire::ApiError;
@@ -35,7 +35,7 @@ pub async fn who(app: &Arc<App>, call: &Call, input: WhoRequest) -> Result<Reply
         return Err(ApiError::new("ValidationException", "EventId is missing."));
     }
     let scope = scope(app, call, input.all_accounts)?;
-    let traced = ask(app, move |history| {
+    let traced = ask(app, &call.account, move |history| {
         let mut records = Indexed { history, scope };
         match trace(&mut records, &input.event_id) {
             Ok(lineage) => Ok(Some(lineage)),
@@ -57,7 +57,7 @@ struct Indexed<'a> {
 impl Indexed<'_> {
     fn search(&self, query: Query, limit: usize) -> Search {
         let scope = self.scope.clone();
-        Search { scope, region: None, query, start: None, end: None, after: None, limit, order: Order::NewestFirst }
+        Search { scope, ..Search::newest(query, limit) }
     }
 
     fn activity_of(&self, key: &str) -> Result<Activity, HistoryError> {

@@ -5,6 +5,7 @@ use super::input::{NamedAccount, Paged, invalid};
 use super::lifecycle::Nothing;
 use super::members;
 use super::organization::{AccountRequest, Membership, Organization, is_email, new_account_id, shown};
+use super::tags::{self, Tags};
 use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::credentials::{Account, unique_id};
@@ -38,7 +39,7 @@ pub struct CreateAccountRequest {
     #[serde(default)]
     iam_user_access_to_billing: Option<String>,
     #[serde(default)]
-    tags: Option<Value>,
+    tags: Option<Tags>,
 }
 
 /// The account is there when this answers, so its state is never `IN_PROGRESS`.
@@ -55,9 +56,6 @@ pub async fn create_account(app: &Arc<App>, call: &Call, input: CreateAccountReq
     crate::iam::validation::name(&role_name, "roleName", 64).map_err(|error| invalid(&error.message))?;
     if !matches!(input.iam_user_access_to_billing.as_deref(), None | Some("ALLOW" | "DENY")) {
         return Err(invalid("You provided an invalid value for IamUserAccessToBilling."));
-    }
-    if input.tags.is_some_and(|tags| tags.as_array().is_none_or(|tags| !tags.is_empty())) {
-        return Err(invalid("Tags of accounts are not supported by OpenTrail yet."));
     }
     let lock = members::lock(app, &call.account).await;
     let organization = members::managed(app, call)?;
@@ -88,6 +86,7 @@ pub async fn create_account(app: &Arc<App>, call: &Call, input: CreateAccountReq
             created_here: true,
         };
         members::join(app, &organization, account, membership, &mut changes)?;
+        tags::begin(&organization, id, input.tags, &mut changes)?;
         changes.put(&access_role(id, &role_name, &organization, call));
     }
     changes.put(&request);

@@ -1,7 +1,10 @@
 //! CreateOrganization, DescribeOrganization, DeleteOrganization.
 
+use super::control::ControlPolicy;
 use super::members::{self, own};
 use super::organization::{Membership, Organization, shown};
+use super::policies::{self, TYPE};
+use super::tags;
 use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::credentials::Account;
@@ -74,6 +77,13 @@ pub async fn delete_organization(app: &Arc<App>, call: &Call, _: Nothing) -> Res
         return Err(ApiError::new("OrganizationNotEmptyException", message));
     }
     let mut changes = Changes::new();
+    for policy in policies::all(app, &organization)? {
+        changes.delete::<ControlPolicy>(&ControlPolicy::key_of(&organization.id, &policy.id));
+        tags::forget(&organization.id, &policy.id, &mut changes);
+    }
+    for gone in [&organization.management, &organization.root_id] {
+        tags::forget(&organization.id, gone, &mut changes);
+    }
     for account in accounts {
         changes.put(&Account { membership: None, ..account });
     }
@@ -90,6 +100,6 @@ fn described(organization: &Organization, management: &Account) -> Value {
         "MasterAccountArn": organization.account_arn(&organization.management),
         "MasterAccountId": organization.management,
         "MasterAccountEmail": shown(management).1,
-        "AvailablePolicyTypes": [],
+        "AvailablePolicyTypes": [{"Type": TYPE, "Status": "ENABLED"}],
     })
 }

@@ -1,6 +1,7 @@
 //! Who belongs to which organization, who may run it, and what has to follow when that changes.
 
 use super::organization::{Membership, Organization};
+use super::tags;
 use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::credentials::Account;
@@ -111,11 +112,13 @@ pub(super) fn join(
 pub(super) fn leave(app: &App, organization: &Organization, account: Account, changes: &mut Changes) -> Result<(), ApiError> {
     let mut ids: BTreeSet<String> = accounts_of(app, &organization.id)?.into_iter().map(|account| account.id).collect();
     ids.remove(&account.id);
-    if organization.delegated.contains_key(&account.id) {
-        let mut organization = organization.clone();
-        organization.delegated.remove(&account.id);
-        changes.put(&organization);
+    let mut left = organization.clone();
+    left.delegated.remove(&account.id);
+    if let Some(control) = &mut left.control {
+        control.forget(&account.id);
     }
+    changes.put(&left);
+    tags::forget(&organization.id, &account.id, changes);
     changes.put(&Account { membership: None, ..account });
     rescope(app, organization, ids, changes)
 }

@@ -6,6 +6,9 @@
 //! lifecycle.rs     the organization itself          accounts.rs    its accounts
 //! structure.rs     roots, units, parents            handshakes.rs  invitations
 //! services.rs      trusted access, delegated administrators
+//! control.rs       service control policies: what is kept, which are over an account
+//! policies.rs      the policies themselves          attachments.rs  what they are attached to
+//! tags.rs          tags of all of these
 //! ```
 //!
 //! Whatever changes an organization holds the lock of its management account's trails, because its trails change with it.
@@ -18,16 +21,22 @@ mod members;
 
 mod input;
 
+mod control;
+
 mod accounts;
+mod attachments;
 mod handshakes;
 mod lifecycle;
+mod policies;
 mod services;
 mod structure;
+mod tags;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use accounts::free_id;
+pub use control::policies_over;
 pub use members::{CLOUDTRAIL, accounts_of, lock, organization_of, trails_of};
 pub(crate) use organization::is_email;
 pub use organization::{Membership, Organization, Since};
@@ -86,30 +95,30 @@ const OPERATIONS: &[Operation] = &[
     read("DescribeHandshake", handler!(handshakes::describe)),
     read("ListHandshakesForAccount", handler!(handshakes::list_for_account)),
     read("ListHandshakesForOrganization", handler!(handshakes::list_for_organization)),
+    write("EnablePolicyType", handler!(attachments::enable_policy_type)),
+    write("DisablePolicyType", handler!(attachments::disable_policy_type)),
+    write("CreatePolicy", handler!(policies::create_policy)),
+    Operation { resource: policy_arn, ..write("UpdatePolicy", handler!(policies::update_policy)) },
+    Operation { resource: policy_arn, ..read("DescribePolicy", handler!(policies::describe_policy)) },
+    Operation { resource: policy_arn, ..write("DeletePolicy", handler!(policies::delete_policy)) },
+    read("ListPolicies", handler!(policies::list_policies)),
+    Operation { resource: policy_arn, ..write("AttachPolicy", handler!(attachments::attach_policy)) },
+    Operation { resource: policy_arn, ..write("DetachPolicy", handler!(attachments::detach_policy)) },
+    read("ListPoliciesForTarget", handler!(attachments::list_policies_for_target)),
+    Operation { resource: policy_arn, ..read("ListTargetsForPolicy", handler!(attachments::list_targets_for_policy)) },
+    write("TagResource", handler!(tags::tag_resource)),
+    write("UntagResource", handler!(tags::untag_resource)),
+    read("ListTagsForResource", handler!(tags::list_tags_for_resource)),
 ];
 
 const MISSING: &[&str] = &[
-    "AttachPolicy",
     "CloseAccount",
     "CreateGovCloudAccount",
-    "CreatePolicy",
-    "DeletePolicy",
     "DeleteResourcePolicy",
     "DescribeEffectivePolicy",
-    "DescribePolicy",
     "DescribeResourcePolicy",
-    "DetachPolicy",
-    "DisablePolicyType",
     "EnableAllFeatures",
-    "EnablePolicyType",
-    "ListPolicies",
-    "ListPoliciesForTarget",
-    "ListTagsForResource",
-    "ListTargetsForPolicy",
     "PutResourcePolicy",
-    "TagResource",
-    "UntagResource",
-    "UpdatePolicy",
 ];
 
 const fn write(name: &'static str, handler: Handler) -> Operation {
@@ -118,6 +127,15 @@ const fn write(name: &'static str, handler: Handler) -> Operation {
 
 const fn read(name: &'static str, handler: Handler) -> Operation {
     Operation { read_only: true, ..Operation::new(name, handler) }
+}
+
+/// The ARN of the policy that the input names, in the caller's organization.
+fn policy_arn(app: &App, call: &Call, input: &Value) -> String {
+    let id = input["PolicyId"].as_str().unwrap_or_default();
+    match organization_of(app, &call.account) {
+        Ok(Some(organization)) => organization.policy_arn(id),
+        _ => "*".into(),
+    }
 }
 
 /// The ARN of the account that the input names, in the caller's organization.

@@ -1,5 +1,6 @@
 //! What is kept of organizations, and how it is named.
 
+use super::control::{FULL_ACCESS, ServiceControl};
 use crate::credentials::{Account, random_text};
 use opentrail_catalog::Entity;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Organization {
     /// Organizational units by id.
     #[serde(default)]
     pub units: BTreeMap<String, Unit>,
+    /// Service control policies; `None` while they are not enabled.
+    #[serde(default)]
+    pub control: Option<ServiceControl>,
 }
 
 /// A moment as a value.
@@ -79,6 +83,7 @@ impl Organization {
             service_access: BTreeMap::new(),
             delegated: BTreeMap::new(),
             units: BTreeMap::new(),
+            control: None,
         }
     }
 
@@ -101,6 +106,26 @@ impl Organization {
 
     pub fn unit_arn(&self, id: &str) -> String {
         self.arn_of("ou", id)
+    }
+
+    pub fn policy_arn(&self, id: &str) -> String {
+        if id == FULL_ACCESS {
+            return format!("arn:aws:organizations::aws:policy/service_control_policy/{id}");
+        }
+        format!("arn:aws:organizations::{}:policy/{}/service_control_policy/{id}", self.management, self.id)
+    }
+
+    /// What is over an account, itself included, from the account up to the root. A unit that is gone counts as the root.
+    pub fn upwards<'o>(&'o self, account: &'o str, parent: &'o str) -> Vec<&'o str> {
+        let mut path = vec![account];
+        let mut at = parent;
+        // Units do not go in circles; if they did, this would still end.
+        while let Some(unit) = self.units.get(at).filter(|_| path.len() <= self.units.len()) {
+            path.push(at);
+            at = &unit.parent;
+        }
+        path.push(&self.root_id);
+        path
     }
 
     fn arn_of(&self, kind: &str, id: &str) -> String {

@@ -1,9 +1,11 @@
 //! The tree of an organization: roots, organizational units, and who is where.
 
 use super::accounts::described as described_account;
+use super::attachments::root;
 use super::input::{NamedParent, Paged, invalid, no_child, no_parent};
 use super::members;
 use super::organization::{Organization, Unit};
+use super::tags::{self, Tags};
 use crate::app::App;
 use crate::call::Call;
 use crate::credentials::Account;
@@ -24,8 +26,7 @@ const MAX_UNITS: usize = 1000;
 pub async fn list_roots(app: &Arc<App>, call: &Call, input: Paged) -> Result<Reply, ApiError> {
     input.check()?;
     let organization = members::overseen(app, call)?;
-    let root = json!({"Id": organization.root_id, "Arn": organization.root_arn(), "Name": "Root", "PolicyTypes": []});
-    Ok(Reply::output(json!({"Roots": [root]})))
+    Ok(Reply::output(json!({"Roots": [root(&organization)]})))
 }
 
 /// # Errors
@@ -103,7 +104,7 @@ pub struct UnitRequest {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
-    tags: Option<Value>,
+    tags: Option<Tags>,
 }
 
 impl UnitRequest {
@@ -121,9 +122,6 @@ impl UnitRequest {
 /// `ParentNotFoundException`, `DuplicateOrganizationalUnitException`, `ConstraintViolationException`.
 pub async fn create_unit(app: &Arc<App>, call: &Call, input: UnitRequest) -> Result<Reply, ApiError> {
     let name = input.name()?.to_owned();
-    if input.tags.as_ref().is_some_and(|tags| tags.as_array().is_none_or(|tags| !tags.is_empty())) {
-        return Err(invalid("Tags of organizational units are not supported by OpenTrail yet."));
-    }
     let lock = members::lock(app, &call.account).await;
     let mut organization = Organization::clone(&*members::managed(app, call)?);
     let parent = existing(&organization, input.parent_id.as_deref().unwrap_or_default())?.to_owned();
@@ -134,8 +132,11 @@ pub async fn create_unit(app: &Arc<App>, call: &Call, input: UnitRequest) -> Res
     let id = organization.new_unit_id();
     let unit = Unit { name, parent };
     let output = json!({"OrganizationalUnit": described(&organization, &id, &unit)});
+    let mut reply = changed(&organization, lock, output);
+    tags::begin(&organization, &id, input.tags, &mut reply.changes)?;
     organization.units.insert(id, unit);
-    Ok(changed(&organization, lock, output))
+    reply.changes.put(&organization);
+    Ok(reply)
 }
 
 /// # Errors
@@ -177,7 +178,12 @@ pub async fn delete_unit(app: &Arc<App>, call: &Call, input: UnitRequest) -> Res
         return Err(ApiError::new("OrganizationalUnitNotEmptyException", message));
     }
     organization.units.remove(id);
-    Ok(changed(&organization, lock, json!({})))
+    if let Some(control) = &mut organization.control {
+        control.forget(id);
+    }
+    let mut reply = changed(&organization, lock, json!({}));
+    tags::forget(&organization.id, id, &mut reply.changes);
+    Ok(reply)
 }
 
 #[derive(Debug, Deserialize)]

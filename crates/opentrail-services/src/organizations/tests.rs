@@ -2,10 +2,14 @@ use super::SERVICE;
 use crate::call::{Call, Caller};
 use crate::cloudtrail;
 use crate::credentials::Account;
+use crate::iam::Role;
+use crate::session::Session;
 use crate::testing::{ACCOUNT, Bench, code, hostile};
 use opentrail_catalog::Changes;
 use opentrail_model::trail::Trail;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const STANDALONE: &str = "333333333333";
 
@@ -199,10 +203,26 @@ async fn ok_trails(bench: &Bench, operation: &str, input: Value) {
 
 #[test]
 fn hostile_inputs() {
-    hostile::check(
+    hostile::check_after(
         &SERVICE,
         &[
             "AccountId",
+            "PolicyId",
+            "TargetId",
+            "ResourceId",
+            "RootId",
+            "Type",
+            "PolicyType",
+            "Filter",
+            "Content",
+            "Description",
+            "Tags",
+            "Key",
+            "Value",
+            "TagKeys",
+            "DestinationParentId",
+            "SourceParentId",
+            "OrganizationalUnitId",
             "Email",
             "AccountName",
             "ParentId",
@@ -213,7 +233,112 @@ fn hostile_inputs() {
             "Target",
             "HandshakeId",
         ],
-        &["123456789012", "a@example.com", "r-abcd", "cloudtrail.amazonaws.com", "ACCOUNT"],
+        &[
+            "123456789012",
+            "a@example.com",
+            "r-abcd",
+            "cloudtrail.amazonaws.com",
+            "ACCOUNT",
+            "SERVICE_CONTROL_POLICY",
+            "TAG_POLICY",
+            "p-FullAWSAccess",
+            ALLOW_ALL,
+        ],
+        |runtime, bench| {
+            runtime.block_on(async {
+                let (root, unit, member) = controlled(bench).await;
+                let policy = policy(bench, "one", ALLOW_ALL).await;
+                vec![root, unit, member, policy]
+            })
+        },
         |_, _, _| {},
     );
+}
+
+const ALLOW_ALL: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+const DENY_TRAILS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}]}"#;
+
+/// An organization with service control policies, and its root, a unit, and a member in the unit.
+async fn controlled(bench: &Bench) -> (String, String, String) {
+    let mut changes = Changes::new();
+    changes.put(&Account::begin(ACCOUNT, bench.app.intake.now()));
+    bench.app.intake.submit(Vec::new(), changes.encode()).await.expect("submitted");
+    ok(bench, ACCOUNT, "CreateOrganization", json!({})).await;
+    let root = ok(bench, ACCOUNT, "ListRoots", json!({})).await["Roots"][0]["Id"].as_str().expect("root").to_owned();
+    let made = ok(bench, ACCOUNT, "CreateOrganizationalUnit", json!({"ParentId": root, "Name": "unit"})).await;
+    let unit = made["OrganizationalUnit"]["Id"].as_str().expect("unit").to_owned();
+    let member = create_account(bench, "member").await;
+    let moved = json!({"AccountId": member, "SourceParentId": root, "DestinationParentId": unit});
+    ok(bench, ACCOUNT, "MoveAccount", moved).await;
+    ok(bench, ACCOUNT, "EnablePolicyType", json!({"RootId": root, "PolicyType": "SERVICE_CONTROL_POLICY"})).await;
+    (root, unit, member)
+}
+
+async fn policy(bench: &Bench, name: &str, content: &str) -> String {
+    let input = json!({"Name": name, "Description": "", "Type": "SERVICE_CONTROL_POLICY", "Content": content});
+    let made = ok(bench, ACCOUNT, "CreatePolicy", input).await;
+    made["Policy"]["PolicySummary"]["Id"].as_str().expect("an id").to_owned()
+}
+
+/// A session of a role that may do everything as far as its own policies go.
+async fn session_of(bench: &Bench, account: &str, path: &str, name: &str) -> Call {
+    let role = Role {
+        account: account.into(),
+        name: name.into(),
+        path: path.into(),
+        id: format!("AROA{name}"),
+        created: bench.app.intake.now(),
+        trust: ALLOW_ALL.into(),
+        description: None,
+        max_session_seconds: 3600,
+        policies: BTreeMap::from([("all".to_owned(), ALLOW_ALL.into())]),
+        attached: BTreeSet::new(),
+        boundary: None,
+        tags: BTreeMap::new(),
+    };
+    let mut changes = Changes::new();
+    changes.put(&role);
+    bench.app.intake.submit(Vec::new(), changes.encode()).await.expect("submitted");
+    let caller = Caller::AssumedRole {
+        account: account.into(),
+        role: name.into(),
+        role_arn: role.arn(),
+        role_id: role.id.clone(),
+        session_name: "s".into(),
+        access_key: "ASIASESSION000000000".into(),
+        session: Arc::new(Session::issued_at(bench.app.intake.now())),
+    };
+    Call { caller, account: account.into(), ..bench.call() }
+}
+
+#[tokio::test]
+async fn service_control_policies_hold_members_and_spare_linked_roles_and_the_management_account() {
+    let bench = Bench::new();
+    let (root, unit, member) = controlled(&bench).await;
+    let deny = policy(&bench, "no-trails", DENY_TRAILS).await;
+    let describe = async |call: Call| bench.run(&cloudtrail::SERVICE, call, "DescribeTrails", json!({})).await.map(drop);
+    let ordinary = session_of(&bench, &member, "/", "ordinary").await;
+    let linked = session_of(&bench, &member, "/aws-service-role/cloudtrail.amazonaws.com/", "linked").await;
+    let managing = session_of(&bench, ACCOUNT, "/", "managing").await;
+    for target in [&root, &unit, &member] {
+        describe(ordinary.clone()).await.expect("nothing denies yet");
+        ok(&bench, ACCOUNT, "AttachPolicy", json!({"PolicyId": deny, "TargetId": target})).await;
+        for held in [ordinary.clone(), root_of(&bench, &member)] {
+            let error = describe(held).await.expect_err(target);
+            assert!(error.message.ends_with("with an explicit deny in a service control policy"), "{error}");
+        }
+        for free in [linked.clone(), managing.clone(), root_of(&bench, ACCOUNT), root_of(&bench, STANDALONE)] {
+            describe(free).await.expect(target);
+        }
+        ok(&bench, ACCOUNT, "DetachPolicy", json!({"PolicyId": deny, "TargetId": target})).await;
+    }
+    // What is attached to a unit does not reach beyond it, and goes with whoever leaves.
+    ok(&bench, ACCOUNT, "AttachPolicy", json!({"PolicyId": deny, "TargetId": unit})).await;
+    describe(ordinary.clone()).await.expect_err("in the unit");
+    ok(&bench, ACCOUNT, "MoveAccount", json!({"AccountId": member, "SourceParentId": unit, "DestinationParentId": root})).await;
+    describe(ordinary.clone()).await.expect("out of it");
+    ok(&bench, ACCOUNT, "AttachPolicy", json!({"PolicyId": deny, "TargetId": member})).await;
+    describe(ordinary.clone()).await.expect_err("on the account");
+    ok(&bench, ACCOUNT, "RemoveAccountFromOrganization", json!({"AccountId": member})).await;
+    describe(ordinary).await.expect("left");
 }

@@ -144,11 +144,10 @@ pub fn permit_with(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, r
     let call = exchange.call_now();
     let owns = |bucket: &Bucket| call.caller.account() == Some(bucket.account.as_str());
     let is_root = matches!(call.caller, Caller::Root { .. });
-    if is_root && bucket.is_some_and(owns) && OWNER_ACTIONS.contains(&action) {
-        return Ok(());
-    }
+    let is_way_out = is_root && bucket.is_some_and(owns) && OWNER_ACTIONS.contains(&action);
     let standing = Standing::of(&exchange.context.catalog, &call.caller).map_err(|error| catalog_fault(&error))?;
-    let policy = bucket.filter(|bucket| owns(bucket) || !public_access::is_restricted(&exchange.context.catalog, bucket));
+    let policy = bucket.filter(|_| !is_way_out);
+    let policy = policy.filter(|bucket| owns(bucket) || !public_access::is_restricted(&exchange.context.catalog, bucket));
     let policy = policy.and_then(|bucket| bucket.policy.as_ref()).map(|policy| policy.document(PolicyKind::Resource));
     let mut context = context(exchange, standing.context(call.policy_context()), bucket);
     for (key, values) in extra {
@@ -156,7 +155,14 @@ pub fn permit_with(exchange: &Exchange, action: &str, bucket: Option<&Bucket>, r
     }
     let principal = call.caller.principal();
     let resource_account = bucket.map_or(call.account.as_str(), |bucket| bucket.account.as_str());
-    let question = Question { action, resource, resource_account, resource_policy: policy.map(AsRef::as_ref), context: &context };
+    let question = Question {
+        action,
+        resource,
+        resource_account,
+        resource_policy: policy.map(AsRef::as_ref),
+        grants: None,
+        context: &context,
+    };
     match standing.decide(&principal, &question) {
         Decision::Allowed => Ok(()),
         Decision::Denied(reason) => Err(denied(&call, reason, &question.request(&principal))),
@@ -189,6 +195,7 @@ fn context(exchange: &Exchange, mut context: RequestContext, bucket: Option<&Buc
         "x-amz-copy-source",
         "x-amz-metadata-directive",
         "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-customer-algorithm",
         "x-amz-storage-class",
     ] {
         if let Some(value) = exchange.header(header) {

@@ -4,7 +4,7 @@ use super::S3Context;
 use super::bucket::{existing, timestamp};
 use super::exchange::Exchange;
 use super::object::{checksum_type, set_checksum, shown_version};
-use super::{fault, read};
+use super::{customer_key, fault, read};
 use opentrail_storage::Object;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
@@ -17,6 +17,7 @@ pub fn get(context: &S3Context, req: &S3Request<GetObjectAttributesInput>) -> S3
     let bucket = existing(&exchange)?;
     let input = &req.input;
     let object = read::find(context, &exchange, input.version_id.as_deref())?;
+    customer_key::of_object(&exchange, &object, &customer_key::OWN)?;
     // Some clients send one header with commas, others a header for each.
     let headers = exchange.headers.get_all("x-amz-object-attributes");
     let wanted: Vec<&str> = headers.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();

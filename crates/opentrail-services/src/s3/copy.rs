@@ -5,7 +5,7 @@ use super::bucket::{existing, timestamp};
 use super::exchange::Exchange;
 use super::object::{self, etag, set_checksum, shown_version, version_elements};
 use super::read::{ReadConditions, check_readable, check_version_id, conditions};
-use super::{fault, multipart, object_encryption, object_settings};
+use super::{customer_key, fault, multipart, object_encryption, object_settings};
 use futures::StreamExt;
 use opentrail_storage::{Blob, BlobKey, ChecksumAlgorithm, ChecksumType as StoredType, MAX_BLOB_BYTES, Object, OpenObject};
 use s3s::dto::*;
@@ -90,7 +90,8 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     if exchange.header("x-amz-tagging").is_some() && !replaces_tags {
         return Err(fault::invalid_argument("The x-amz-tagging header is only used with the tagging directive REPLACE"));
     }
-    let encrypts = exchange.header("x-amz-server-side-encryption").is_some();
+    let encrypts = exchange.header("x-amz-server-side-encryption").is_some()
+        || exchange.header("x-amz-server-side-encryption-customer-algorithm").is_some();
     let changes_nothing = !replaces && !replaces_tags && !encrypts && input.storage_class.is_none() && from.version.is_none();
     if from.bucket == input.bucket && from.key == input.key && changes_nothing {
         return Err(fault::invalid_request(
@@ -100,7 +101,7 @@ pub async fn object(context: &S3Context, req: S3Request<CopyObjectInput>) -> S3R
     let (if_match, if_none_match) = (condition(&exchange, "if-match")?, condition(&exchange, "if-none-match")?);
     let mut settings = object_settings::of_headers(&exchange, &bucket)?;
     let mut open = open(context, &exchange, &from, &conditions!(source of input))?;
-    object_encryption::unlock(context, &exchange, &mut open).await?;
+    object_encryption::unlock(context, &exchange, &mut open, &customer_key::SOURCE).await?;
     let key = object_encryption::key_for(context, &exchange, &bucket, &input.key).await?;
     let copied_version = source_version(context, &open);
     if !replaces_tags {
@@ -168,8 +169,8 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartCopyInput>) -> S
     let upload = context.store.upload(&input.bucket, &input.key, &input.upload_id).map_err(fault::of_store)?;
     let from = source(&input.copy_source)?;
     let mut open = open(context, &exchange, &from, &conditions!(source of input))?;
-    object_encryption::unlock(context, &exchange, &mut open).await?;
-    let key = object_encryption::key_of_upload(context, &exchange, upload.encryption.as_ref()).await?;
+    object_encryption::unlock(context, &exchange, &mut open, &customer_key::SOURCE).await?;
+    let key = object_encryption::key_of_upload(context, &exchange, &upload).await?;
     let copied_version = source_version(context, &open);
     let range = match input.copy_source_range.as_deref() {
         None => 0..open.object.size,

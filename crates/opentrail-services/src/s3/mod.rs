@@ -12,7 +12,7 @@
 //! `s3s` knows HTTP, XML and signatures; everything that decides is here. Every call leaves exactly one event of its own
 //! (DeleteObjects one more per key), which is durable before the answer leaves; if it cannot be recorded the answer is 503.
 //!
-//! Does not promise: encryption with keys of one's own, ACLs other than the owner's, replication, access points. Requests for
+//! Does not promise: ACLs other than the owner's, replication, access points. Requests for
 //! these are refused, never ignored.
 
 mod operation;
@@ -42,6 +42,7 @@ mod versioning;
 
 mod attributes;
 mod copy;
+mod customer_key;
 mod delete;
 mod listing;
 mod multipart;

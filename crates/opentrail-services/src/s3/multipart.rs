@@ -28,6 +28,7 @@ pub async fn create(context: &S3Context, req: S3Request<CreateMultipartUploadInp
         headers: object::headers(&exchange, input.metadata.as_ref())?,
         checksum,
         encryption: object_encryption::kept(&key),
+        customer_key: object_encryption::kept_customer_key(&key),
         settings: object_settings::of_headers(&exchange, &bucket)?,
     };
     let lock = context.store.lock_object(&input.bucket, &input.key).await;
@@ -85,7 +86,7 @@ pub async fn part(context: &S3Context, req: S3Request<UploadPartInput>) -> S3Res
     let upload = context.store.upload(&input.bucket, &input.key, &input.upload_id).map_err(fault::of_store)?;
     object_settings::require_digest(&exchange, &*existing(&exchange)?, &upload.settings)?;
     let also = upload.checksum.map(|(algorithm, _)| algorithm);
-    let key = object_encryption::key_of_upload(context, &exchange, upload.encryption.as_ref()).await?;
+    let key = object_encryption::key_of_upload(context, &exchange, &upload).await?;
     let received = upload::receive(context, &exchange, input.body, req.trailing_headers, also, &key).await?;
     store_part(context, &exchange, &upload, number, &received.blob).await?;
     object_encryption::show_key(&exchange, &key);

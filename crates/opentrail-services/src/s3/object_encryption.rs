@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! request headers, else the bucket's default, else AES256
+//!   key given ─▶ BlobKey::Given, and a mark that tells the key (customer_key.rs)
 //!   AES256   ─▶ BlobKey::OfStore
 //!   aws:kms  ─▶ the key's policy, for this caller ▸ GenerateDataKey (an event of its own) ─▶ BlobKey::Given
 //! reading    ─▶ the key's policy ▸ Decrypt (an event) ─▶ OpenObject::unlock
@@ -12,7 +13,7 @@
 
 use super::S3Context;
 use super::exchange::Exchange;
-use super::fault;
+use super::{customer_key, fault};
 use crate::call::Call;
 use crate::kms::{Via, permit_via};
 use base64::Engine;
@@ -21,7 +22,8 @@ use opentrail_kms::{EncryptionContext, Envelope, Key, KeyRef, KeyUse, KmsError, 
 use opentrail_model::identity::UserIdentity;
 use opentrail_seal::DerivingKey;
 use opentrail_storage::{
-    BlobEncryption, BlobKey, Bucket, DefaultEncryption, EncryptionAlgorithm, KmsEncryption, Object, OpenObject,
+    BlobEncryption, BlobKey, Bucket, CustomerKeyMark, DefaultEncryption, EncryptionAlgorithm, KmsEncryption, Object, OpenObject,
+    Upload,
 };
 use s3s::{S3Error, S3Result};
 use std::collections::{BTreeMap, HashMap};
@@ -78,6 +80,14 @@ impl BucketKeys {
 /// # Errors
 /// If the headers contradict each other, or the key cannot be used by this caller.
 pub async fn key_for(context: &S3Context, exchange: &Exchange, bucket: &Bucket, key: &str) -> S3Result<BlobKey> {
+    if let Some(given) = customer_key::given(exchange, &customer_key::OWN)? {
+        if [HEADER, KEY_HEADER, CONTEXT_HEADER].iter().any(|name| exchange.headers.contains_key(*name)) {
+            return Err(fault::invalid_argument(
+                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
+            ));
+        }
+        return Ok(given.blob_key());
+    }
     let Wanted::Kms { key: name, context: given, bucket_key, of_caller } = wanted(exchange, bucket)? else {
         return Ok(BlobKey::OfStore);
     };
@@ -111,9 +121,12 @@ pub async fn key_for(context: &S3Context, exchange: &Exchange, bucket: &Bucket, 
 /// The key that the parts of an upload are encrypted with: that of the upload.
 ///
 /// # Errors
-/// If the KMS key cannot be used by this caller.
-pub async fn key_of_upload(context: &S3Context, exchange: &Exchange, upload: Option<&KmsEncryption>) -> S3Result<BlobKey> {
-    match upload {
+/// If the KMS key cannot be used by this caller, or the customer's is not that of the upload.
+pub async fn key_of_upload(context: &S3Context, exchange: &Exchange, upload: &Upload) -> S3Result<BlobKey> {
+    if let Some(key) = customer_key::of_upload(exchange, upload.customer_key.as_ref())? {
+        return Ok(key);
+    }
+    match &upload.encryption {
         None => Ok(BlobKey::OfStore),
         Some(kms) => {
             let data_key = decrypted(context, exchange, kms).await?;
@@ -125,10 +138,17 @@ pub async fn key_of_upload(context: &S3Context, exchange: &Exchange, upload: Opt
 /// Makes an object readable for this caller.
 ///
 /// # Errors
-/// If its KMS key cannot be used by this caller.
-pub async fn unlock(context: &S3Context, exchange: &Exchange, open: &mut OpenObject) -> S3Result<()> {
+/// If its KMS key cannot be used by this caller, or the customer's key did not come.
+pub async fn unlock(
+    context: &S3Context,
+    exchange: &Exchange,
+    open: &mut OpenObject,
+    names: &customer_key::Names,
+) -> S3Result<()> {
     let object = Arc::clone(&open.object);
-    if let Some(kms) = object.kms() {
+    if let Some(key) = customer_key::of_object(exchange, &object, names)? {
+        open.unlock(key);
+    } else if let Some(kms) = object.kms() {
         open.unlock(decrypted(context, exchange, kms).await?);
     }
     Ok(())
@@ -136,7 +156,18 @@ pub async fn unlock(context: &S3Context, exchange: &Exchange, open: &mut OpenObj
 
 /// Tells in the answer what an object is encrypted with.
 pub fn show(exchange: &Exchange, object: &Object) {
-    show_kept(exchange, object.kms(), object.blobs.iter().any(|blob| blob.encryption.is_some()));
+    if object.customer_key().is_some() {
+        show_customer_key(exchange);
+    } else {
+        show_kept(exchange, object.kms(), object.blobs.iter().any(|blob| blob.encryption.is_some()));
+    }
+}
+
+/// Shows the key that came with the request, which was checked before.
+fn show_customer_key(exchange: &Exchange) {
+    if let Ok(Some(given)) = customer_key::given(exchange, &customer_key::OWN) {
+        given.show(exchange);
+    }
 }
 
 /// As [`show`], of an upload or of what is kept.
@@ -158,6 +189,7 @@ pub fn show_kept(exchange: &Exchange, kms: Option<&KmsEncryption>, encrypted: bo
 pub fn show_key(exchange: &Exchange, key: &BlobKey) {
     match key {
         BlobKey::Given(_, BlobEncryption::Kms(kms)) => show_kept(exchange, Some(kms), true),
+        BlobKey::Given(_, BlobEncryption::Customer(_)) => show_customer_key(exchange),
         BlobKey::Unencrypted => {}
         BlobKey::OfStore | BlobKey::Given(..) => show_kept(exchange, None, true),
     }
@@ -167,6 +199,14 @@ pub fn show_key(exchange: &Exchange, key: &BlobKey) {
 pub fn kept(key: &BlobKey) -> Option<KmsEncryption> {
     match key {
         BlobKey::Given(_, BlobEncryption::Kms(kms)) => Some(kms.clone()),
+        _ => None,
+    }
+}
+
+/// What is kept of a customer's key with an upload.
+pub fn kept_customer_key(key: &BlobKey) -> Option<CustomerKeyMark> {
+    match key {
+        BlobKey::Given(_, BlobEncryption::Customer(mark)) => Some(mark.clone()),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use super::S3Context;
 use super::bucket::{existing, owner, owners_grants, timestamp};
 use super::exchange::Exchange;
 use super::object::{checksum_type, etag, matches, no_such_key, precondition_failed, set_checksum, shown_version};
-use super::{fault, object_access, object_encryption};
+use super::{customer_key, fault, object_access, object_encryption};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use opentrail_storage::{Object, OpenObject, is_version_id};
 use s3s::dto::*;
@@ -303,7 +303,7 @@ pub async fn get(context: &S3Context, req: S3Request<GetObjectInput>) -> S3Resul
     let object = Arc::clone(&open.object);
     let (range, partial) = prepare!(&object, input);
     check_readable(&object, exchange.now_ms())?;
-    object_encryption::unlock(context, &exchange, &mut open).await?;
+    object_encryption::unlock(context, &exchange, &mut open, &customer_key::OWN).await?;
     object_encryption::show(&exchange, &object);
     let body = open.read(range.clone()).await.map_err(fault::of_store)?;
     let mut output = GetObjectOutput { body: Some(StreamingBlob::wrap(body)), ..GetObjectOutput::default() };
@@ -341,6 +341,7 @@ pub fn head(context: &S3Context, req: &S3Request<HeadObjectInput>) -> S3Result<S
     let bucket = existing(&exchange)?;
     let input = &req.input;
     let object = find(context, &exchange, input.version_id.as_deref())?;
+    customer_key::of_object(&exchange, &object, &customer_key::OWN)?;
     let (range, partial) = prepare!(&object, input);
     object_encryption::show(&exchange, &object);
     let mut output = HeadObjectOutput::default();

@@ -13,9 +13,6 @@ const REFUSED_PARAMETERS: &[(&str, &str)] = &[
 ];
 
 const REFUSED_HEADERS: &[(&str, &str)] = &[
-    ("x-amz-server-side-encryption-customer-algorithm", "encryption with customer keys"),
-    ("x-amz-server-side-encryption-customer-key", "encryption with customer keys"),
-    ("x-amz-copy-source-server-side-encryption-customer-key", "encryption with customer keys"),
     ("x-amz-website-redirect-location", "website redirects"),
     ("x-amz-write-offset-bytes", "appending to objects"),
     ("x-amz-grant-full-control", "ACL grants"),

@@ -5,6 +5,8 @@ use crate::iam;
 use crate::testing::{ACCOUNT, Bench, code};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -221,6 +223,27 @@ async fn strangers_and_other_accounts_get_nowhere() {
     let foreign = Caller::Root { account: "222222222222".into(), access_key: "AKIAROOT000000000000".into(), session: None };
     let call = Call { caller: foreign, account: "222222222222".into(), ..bench.call() };
     assert_eq!(code(bench.run(&iam::SERVICE, call, "GetLoginProfile", json!({"UserName": "alice"})).await), "NoSuchEntity");
+}
+
+#[test]
+fn whatever_is_typed_is_recorded_and_never_a_fault() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let bench = Bench::new();
+    runtime.block_on(with_password(&bench, false));
+    let text = || prop_oneof![".{0,24}", Just("alice".to_owned()), Just(PASSWORD.to_owned()), Just("\u{0}".repeat(200))];
+    let typed = (".{0,24}", prop::option::of(text()), text(), prop::option::of(text()), prop::option::of(text()));
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) });
+    let outcome = runner.run(&typed, |(ip, user, password, mfa, new_password)| {
+        let before = bench.app.intake.log().end();
+        let typed = Attempt { user, password, mfa, new_password, source_ip: ip, ..attempt(None, "") };
+        let secret = typed.password.clone();
+        let outcome = runtime.block_on(sign_in(&bench.app, typed)).expect("no fault");
+        prop_assert!(secret == PASSWORD || !matches!(outcome, SignedIn::Yes(_)));
+        prop_assert!(bench.app.intake.log().end() > before, "it is recorded");
+        Ok(())
+    });
+    outcome.expect("no input is too much");
+    assert!(!bench.records().iter().any(|record| record.to_string().contains(PASSWORD)));
 }
 
 #[tokio::test]

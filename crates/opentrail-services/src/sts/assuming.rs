@@ -80,6 +80,7 @@ pub(super) fn permitted(app: &App, call: &Call, ask: Ask<'_>) -> Result<(Arc<Rol
             resource: ask.role_arn,
             resource_account: &role.account,
             resource_policy: Some(trust.as_ref()),
+            grants: None,
             context: &context,
         };
         if !standing.decide(&principal, &question).is_allowed() {

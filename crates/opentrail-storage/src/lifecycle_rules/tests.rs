@@ -157,6 +157,7 @@ fn lone_markers_and_uploads() {
                 headers: crate::entity::ObjectHeaders::default(),
                 checksum: None,
                 encryption: None,
+                customer_key: None,
                 settings: ObjectSettings::default(),
             },
             now,

@@ -76,7 +76,7 @@ async fn measure(args: &ImportBenchArgs, dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn bytes_below(dir: &Path) -> anyhow::Result<u64> {
+pub(super) fn bytes_below(dir: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
