@@ -103,7 +103,7 @@ PICTURES = [
     ("dashboard", "", loaded, {}),
     ("dashboard-dark", "", loaded, {"color_scheme": "dark"}),
     ("history", "history?q=readOnly%3Afalse&period=24h", None, {}),
-    ("history-event", "history?q=event%3ADelete*&period=24h", event_panel, {}),
+    ("history-event", "history?q=event%3ADelete*&period=24h", event_panel, {"viewport": {"width": 1100, "height": 700}}),
     ("trails", "trails", None, {}),
     ("trails-create", "trails/create", None, {}),
     ("integrity", f"integrity/trail?arn=arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/organisation", tampered, {}),

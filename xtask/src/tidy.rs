@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-lineage", &["query"], &[]),
     ("opentrail-import", &["eventlog", "history", "query", "search"], &[]),
     ("opentrail-seal", &[], &[]),
+    ("opentrail-subscriptions", &["catalog", "eventlog", "logs", "messaging", "model", "patterns", "wire"], &["seal"]),
     ("opentrail-rules", &["catalog", "eventlog", "logs", "messaging", "model", "patterns", "policy", "seal"], &[]),
     (
         "opentrail-service-events",
@@ -65,6 +66,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "seal",
             "search",
             "storage",
+            "subscriptions",
             "wire",
         ],
         &[],
@@ -98,6 +100,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "service-cloudwatch",
             "services",
             "storage",
+            "subscriptions",
             "trail-logs",
             "verify",
             "wire",

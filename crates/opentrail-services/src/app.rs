@@ -16,6 +16,7 @@ use opentrail_kms::Kms;
 use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
+use opentrail_subscriptions::Subscriptions;
 use opentrail_wire::{ApiError, SigningKeyCache};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub struct App {
     /// Keys of identity providers.
     pub web_keys: Arc<dyn WebKeys>,
     pub topics: Topics,
+    /// Delivers what log groups pass on.
+    pub subscriptions: Subscriptions,
     /// Metrics and alarms.
     pub watching: Watching,
     /// Keys derived from secrets while checking signatures.

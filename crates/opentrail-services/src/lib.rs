@@ -34,6 +34,7 @@ mod regions;
 pub mod s3;
 mod sealing;
 pub mod service;
+mod service_role;
 mod session;
 pub mod signin;
 pub mod sns;

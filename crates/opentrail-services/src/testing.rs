@@ -20,6 +20,7 @@ use opentrail_messaging::topics::{TopicsConfig, WebhookNetworks};
 use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
+use opentrail_subscriptions::{Endpoints, Subscriptions};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -104,6 +105,7 @@ impl Bench {
         };
         let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
         let topics = Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics");
+        let endpoints = Endpoints { webhooks: "loopback".parse().expect("a setting"), ..Endpoints::default() };
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -115,6 +117,7 @@ impl Bench {
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
+            subscriptions: Subscriptions::new(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), endpoints),
             watching: Watching::open(catalog.clone(), intake.clone(), topics.clone()).expect("metrics and alarms"),
             topics,
             queues,

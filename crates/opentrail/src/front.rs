@@ -18,10 +18,10 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use opentrail_services::opentrail::{self, Streaming};
-use opentrail_services::sns;
 use opentrail_services::{
     AuthMode, Call, Caller, Service, UNKNOWN_SERVICE, authenticate, open_to_all, query_compatible, refuse, run,
 };
+use opentrail_services::{logs, sns};
 use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, FlatMember, Form, Protocol, SignedBody, SignedRequest, auth_error};
 use serde_json::Value;
 use std::io::Read;
@@ -222,6 +222,8 @@ async fn api(
     } else if service.name == opentrail::SERVICE.name && opentrail::is_streamed(&operation) {
         let stopping = server.stopping.clone();
         opentrail::stream(app, &call, &operation, input, stopping).await.map(Output::Stream)
+    } else if service.name == logs::SERVICE.name && operation == logs::START_LIVE_TAIL {
+        logs::live_tail(app, &call, input, server.stopping.clone()).await.map(Output::Stream)
     } else {
         run(app, service, &operation, call, input).await.map_err(|error| query_compatible(service, error)).map(|output| {
             match (protocol, service.namespace) {

@@ -23,14 +23,14 @@ use opentrail_messaging::topics::TopicsConfig;
 use opentrail_messaging::{Queues, Topics};
 use opentrail_rules::Rules;
 use opentrail_services::cloudtrail::LookupLimiter;
-use opentrail_services::logs::InsightsQueries;
-use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
+use opentrail_services::logs::{InsightsQueries, LOGS_TIDYING, LogsTidier, run_exports};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
 use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer, seal_plain_secrets};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
+use opentrail_subscriptions::{Endpoints, SubscriptionFollower, Subscriptions};
 use opentrail_trail_logs::{TrailLogStats, TrailLogs};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
@@ -157,6 +157,12 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         Watching::open(catalog.clone(), intake.clone(), topics.clone()).context("cannot open the metrics and alarms")?;
     watching.metrics.begin().await.context("cannot begin to keep metrics")?;
     store.attach_notifier(Arc::new(EventNotifier::new(queues.clone(), topics.clone())));
+    let endpoints = Endpoints {
+        kinesis: config.logs_kinesis.clone(),
+        firehose: config.logs_firehose.clone(),
+        webhooks: config.sns_webhooks.clone(),
+    };
+    let subscriptions = Subscriptions::new(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), endpoints);
     let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
@@ -183,6 +189,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         queues: queues.clone(),
         watching: watching.clone(),
         topics: topics.clone(),
+        subscriptions: subscriptions.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
         insights: InsightsQueries::default(),
@@ -236,7 +243,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
-    let mut followers = Followers::new(catalog, intake);
+    let mut followers = Followers::new(catalog.clone(), intake);
+    followers.start(SubscriptionFollower::new(catalog, subscriptions.clone()));
+    followers.start_beside("subscriptions' courier", |stop| subscriptions.deliver_until(stop));
+    let exporting = Arc::clone(&server.app);
+    followers.start_beside("the exports of log groups", |stop| run_exports(exporting, stop));
     followers.start(watching.filters());
     followers.start_beside("metrics and alarms", |stop| watching.run(stop));
     followers.start(server.rules.follower());
@@ -453,9 +464,10 @@ async fn keep_house(server: Arc<Server>, log_retention: Duration) {
 
 /// Removes log events that have expired, and those of deleted groups and streams.
 async fn keep_logs(server: Arc<Server>) {
+    let mut tidier = LogsTidier::default();
     loop {
         tokio::time::sleep(LOGS_TIDYING).await;
-        match tidy_logs(&server.app).await {
+        match tidier.tidy(&server.app).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed expired log events"),
             Err(error) => tracing::warn!(%error, "removing expired log events failed"),
