@@ -20,7 +20,9 @@ mod group;
 mod page;
 mod put;
 mod reader;
+mod resource_policy;
 mod retention;
+mod scan;
 mod token;
 
 #[cfg(test)]
@@ -31,7 +33,9 @@ pub use event::{EventId, InputEvent, LogEvent};
 pub use group::{LogGroup, LogStream, RETENTION_DAYS, is_group_name, is_stream_name};
 pub use page::{FilterQuery, Filtered, GetQuery, Got, MAX_PAGE_EVENTS, filter_events, get_events};
 pub use put::{Accepted, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, PutFault, Rejected, accept, stored};
+pub use resource_policy::ResourcePolicy;
 pub use retention::{Expired, expired};
+pub use scan::{find_event, newest_first};
 pub use token::{BadToken, Token};
 
 /// Why stored events could not be read.

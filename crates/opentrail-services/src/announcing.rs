@@ -8,6 +8,7 @@ use opentrail_delivery::{AnnounceFault, Announcer};
 use opentrail_messaging::topics::Draft;
 use opentrail_messaging::{Queues, Sender, Topic, Topics};
 use opentrail_model::trail::Trail;
+use opentrail_rules::{BusEvent, DEFAULT_BUS, EventBus, EventDraft};
 use opentrail_storage::{Bucket, Cause, DestinationFault, Happening, NotificationTarget, Notifications, Notifier, TargetKind};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -104,9 +105,6 @@ impl Notifier for EventNotifier {
             arn: arn.to_owned(),
             message: "Unable to validate the following destination configurations".into(),
         };
-        if wanted.event_bridge {
-            return Err(fault("EventBridge"));
-        }
         let mut changes = Changes::new();
         for target in &wanted.targets {
             let body = json!({
@@ -128,6 +126,11 @@ impl Notifier for EventNotifier {
     fn changes(&self, bucket: &Bucket, happenings: &[Happening], cause: &Cause) -> Changes {
         let mut changes = Changes::new();
         for happening in happenings {
+            if bucket.settings.notifications.event_bridge
+                && let Some(event) = bus_event(bucket, happening, cause)
+            {
+                changes.put(&event);
+            }
             for target in bucket.settings.notifications.targets_of(happening.event, &happening.key) {
                 let body = json!({"Records": [record(bucket, target, happening, cause)]}).to_string();
                 if let Err(reason) = self.tell(bucket, target, body, &mut changes) {
@@ -143,6 +146,66 @@ impl Notifier for EventNotifier {
         }
         changes
     }
+}
+
+/// What the default event bus is told of an object. `None` for what EventBridge is not told of.
+///
+/// Source: Amazon S3 User Guide, "EventBridge event message structure".
+fn bus_event(bucket: &Bucket, happening: &Happening, cause: &Cause) -> Option<BusEvent> {
+    let (kind, reason) = happening.event.split_once(':')?;
+    let detail_type = match kind {
+        "ObjectCreated" => "Object Created",
+        "ObjectRemoved" | "LifecycleExpiration" => "Object Deleted",
+        "ObjectTagging" if reason == "Put" => "Object Tags Added",
+        "ObjectTagging" => "Object Tags Deleted",
+        "ObjectAcl" => "Object ACL Updated",
+        _ => return None,
+    };
+    let mut object = json!({"key": happening.key});
+    if kind == "ObjectCreated" {
+        object["size"] = happening.size.into();
+    }
+    if !happening.etag.is_empty() {
+        object["etag"] = happening.etag.as_str().into();
+    }
+    if let Some(version) = &happening.version_id {
+        object["version-id"] = version.as_str().into();
+    }
+    object["sequencer"] = happening.sequencer.as_str().into();
+    let mut detail = json!({
+        "version": "0",
+        "bucket": {"name": bucket.name},
+        "object": object,
+        "request-id": cause.request_id,
+        "requester": cause.principal_id.trim_start_matches("AWS:"),
+        "source-ip-address": cause.source_ip,
+    });
+    match kind {
+        "ObjectCreated" => {
+            detail["reason"] = match reason {
+                "Put" => "PutObject".into(),
+                "Copy" => "CopyObject".into(),
+                "Post" => "POST Object".into(),
+                other => other.into(),
+            };
+        }
+        "ObjectRemoved" | "LifecycleExpiration" => {
+            detail["reason"] = if kind == "ObjectRemoved" { "DeleteObject" } else { "Lifecycle Expiration" }.into();
+            detail["deletion-type"] =
+                if reason == "DeleteMarkerCreated" { "Delete Marker Created" } else { "Permanently Deleted" }.into();
+        }
+        _ => {}
+    }
+    let draft = EventDraft {
+        detail_type,
+        source: "aws.s3",
+        account: &bucket.account,
+        region: &bucket.region,
+        time: cause.at,
+        resources: vec![format!("arn:aws:s3:::{}", bucket.name)],
+        detail,
+    };
+    Some(BusEvent::new(EventBus::key_of(&bucket.account, &bucket.region, DEFAULT_BUS), draft.event()))
 }
 
 /// One record in S3's form, version 2.1.

@@ -6,7 +6,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Those that run.
-#[allow(dead_code, reason = "there is none yet")]
 pub struct Followers {
     catalog: Catalog,
     intake: Intake,
@@ -14,7 +13,6 @@ pub struct Followers {
     tasks: Vec<(String, JoinHandle<()>)>,
 }
 
-#[allow(dead_code, reason = "there is none yet")]
 impl Followers {
     pub fn new(catalog: Catalog, intake: Intake) -> Self {
         Self { catalog, intake, stop: watch::Sender::new(false), tasks: Vec::new() }
@@ -24,6 +22,14 @@ impl Followers {
         let name = follower.name().to_owned();
         let task = follow(self.catalog.clone(), self.intake.clone(), follower, self.stop.subscribe());
         self.tasks.push((name, tokio::spawn(task)));
+    }
+
+    /// Runs what works beside a follower and stops with it.
+    pub fn start_beside<T>(&mut self, name: &str, task: impl FnOnce(watch::Receiver<bool>) -> T)
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.push((name.to_owned(), tokio::spawn(task(self.stop.subscribe()))));
     }
 
     /// Lets each finish what it is at.

@@ -3,6 +3,7 @@
 //! configure ▸ open ▸ bind ▸ start ▸ wait ▸ keep every promise ▸ stop
 
 mod account_command;
+mod alarms_command;
 mod bench;
 mod client;
 mod client_tls;
@@ -61,6 +62,11 @@ enum Command {
     Account {
         #[command(subcommand)]
         command: account_command::AccountCommand,
+    },
+    /// Ready-made sets of alarms.
+    Alarms {
+        #[command(subcommand)]
+        command: alarms_command::AlarmsCommand,
     },
     /// Public keys of digest signatures.
     Keys {
@@ -150,6 +156,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
             keys_command::export(endpoint.as_deref()).await.map(|()| 0)
         }
         Command::Seal { command } => seal_command::run(command).await.map(|()| 0),
+        Command::Alarms { command } => alarms_command::run(command).await.map(|()| 0),
         Command::Account { command } => account_command::run(command).await.map(|()| 0),
         Command::Bench(args) => bench::run(args).await,
         Command::Docs { page } => {
@@ -174,6 +181,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<u8> {
     let running = server::start(&config).await?;
     let credentials = std::path::absolute(config.data_dir.join("credentials"))?;
     eprintln!("export AWS_SHARED_CREDENTIALS_FILE={}", credentials.display());
+    eprintln!("# console: {}/console/", running.url());
     eprintln!("export AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={}", running.url(), config.regions[0]);
     println!("opentrail ready {}", running.url());
     std::io::stdout().flush().context("cannot write to standard output")?;

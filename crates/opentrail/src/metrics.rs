@@ -61,6 +61,12 @@ pub fn text(server: &Server) -> String {
     metric("notification_failures_total", "counter", "Attempts to notify a subscriber that failed.", figure(topics.failed));
     metric("notifications_dropped_total", "counter", "Notifications given up without a dead letter.", figure(topics.dropped));
     metric("notifications_pending", "gauge", "Notifications that webhooks are still to get.", figure(topics.pending));
+    let rules = server.rules.stats();
+    metric("rule_matches_total", "counter", "Matches of an event by a rule.", figure(rules.matched));
+    metric("rule_deliveries_total", "counter", "Matched events that targets got or will.", figure(rules.delivered));
+    metric("rule_failures_total", "counter", "Matched events that targets did not get.", figure(rules.failed));
+    metric("rule_drops_total", "counter", "Matched events given up without a dead letter.", figure(rules.dropped));
+    metric("rule_calls_pending", "gauge", "Calls of API destinations still to be made.", figure(rules.pending));
     let delivery = server.delivery_stats();
     metric("delivered_files_total", "counter", "Log files delivered since the start.", figure(delivery.files));
     metric("delivered_events_total", "counter", "Events delivered in log files since the start.", figure(delivery.records));
@@ -78,6 +84,15 @@ pub fn text(server: &Server) -> String {
     metric("log_group_oversize_total", "counter", "Events over 256 KB, left out of log groups.", figure(groups.oversize));
     metric("log_group_refused_total", "counter", "Attempts that a log group or its role refused.", figure(groups.refused));
     metric("log_group_lost_total", "counter", "Events given up: their log group was not usable.", figure(groups.lost));
+    let subscriptions = server.app.subscriptions.stats();
+    metric("subscription_deliveries_total", "counter", "Batches that subscribers took.", figure(subscriptions.delivered));
+    metric(
+        "subscription_failures_total",
+        "counter",
+        "Attempts to deliver to a subscriber that failed.",
+        figure(subscriptions.failed),
+    );
+    metric("subscription_lost_total", "counter", "Batches and events that subscribers did not get.", figure(subscriptions.lost));
     per_trail(server, log.end, &mut out);
     out
 }

@@ -15,7 +15,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use matcher::Matcher;
+use matcher::{Matcher, TextTest};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -54,5 +54,18 @@ impl EventPattern {
     /// Whether an event has everything that the pattern asks for.
     pub fn matches(&self, event: &Value) -> bool {
         evaluate::matches(&self.root, event)
+    }
+
+    /// The texts of which an event must have one at this path to match at all; `None` if the pattern does not list them.
+    /// Lets many patterns be filed by what they are about.
+    pub fn exact(&self, path: &[&str]) -> Option<Vec<&str>> {
+        let (last, above) = path.split_last()?;
+        let node = above.iter().try_fold(&self.root, |node, name| node.fields.get(*name)?.below.as_deref())?;
+        let matchers = &node.fields.get(*last)?.matchers;
+        let texts = matchers.iter().map(|matcher| match matcher {
+            Matcher::Text(TextTest::Equals(text)) => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty())
     }
 }

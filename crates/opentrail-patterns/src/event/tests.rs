@@ -89,6 +89,22 @@ fn structure() {
 }
 
 #[test]
+fn what_a_pattern_is_about() {
+    let about = |pattern: Value, path: &[&str], expect: Option<&[&str]>| {
+        let parsed: EventPattern = pattern.to_string().parse().expect("a pattern");
+        assert_eq!(parsed.exact(path).as_deref(), expect, "{pattern} {path:?}");
+    };
+    about(json!({"source": ["a", "b"]}), &["source"], Some(&["a", "b"]));
+    about(json!({"detail": {"eventName": ["x"]}}), &["detail", "eventName"], Some(&["x"]));
+    about(json!({"detail.eventName": ["x"]}), &["detail", "eventName"], Some(&["x"]));
+    about(json!({"source": ["a", {"prefix": "b"}]}), &["source"], None);
+    about(json!({"source": ["a", null]}), &["source"], None);
+    about(json!({"source": {"a": ["b"]}}), &["source"], None);
+    about(json!({"$or": [{"source": ["a"]}, {"region": ["b"]}]}), &["source"], None);
+    about(json!({"detail": [{"exists": true}]}), &["detail", "eventName"], None);
+}
+
+#[test]
 fn refusals() {
     refused("", "EOF");
     refused("[]", "Filter is not an object");
