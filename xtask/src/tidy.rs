@@ -27,6 +27,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-storage", &["catalog", "eventlog", "kms", "model", "policy", "seal"], &[]),
     ("opentrail-delivery", &["catalog", "eventlog", "model", "seal", "storage"], &["verify"]),
     ("opentrail-messaging", &["catalog", "eventlog", "patterns", "policy", "seal"], &[]),
+    ("opentrail-alarms", &["catalog", "eventlog", "logs", "messaging", "metrics", "patterns"], &["seal"]),
     ("opentrail-aws-environment", &[], &[]),
     ("opentrail-processing", &["aws-environment", "model", "verify", "wire"], &[]),
     ("opentrail-verify", &["aws-environment", "model"], &[]),
@@ -34,6 +35,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("opentrail-lineage", &["query"], &[]),
     ("opentrail-import", &["eventlog", "history", "query", "search"], &[]),
     ("opentrail-seal", &[], &[]),
+    ("opentrail-subscriptions", &["catalog", "eventlog", "logs", "messaging", "model", "patterns", "wire"], &["seal"]),
     ("opentrail-rules", &["catalog", "eventlog", "logs", "messaging", "model", "patterns", "policy", "seal"], &[]),
     (
         "opentrail-service-events",
@@ -44,6 +46,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "opentrail-services",
         &[
+            "alarms",
             "catalog",
             "delivery",
             "eventlog",
@@ -63,15 +66,18 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "seal",
             "search",
             "storage",
+            "subscriptions",
             "wire",
         ],
         &[],
     ),
     ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
+    ("opentrail-service-cloudwatch", &["alarms", "catalog", "metrics", "services", "wire"], &["messaging"]),
     ("opentrail-console", &["catalog", "model", "query", "services", "wire"], &[]),
     (
         "opentrail",
         &[
+            "alarms",
             "aws-environment",
             "catalog",
             "console",
@@ -91,8 +97,10 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "seal",
             "service-events",
             "search",
+            "service-cloudwatch",
             "services",
             "storage",
+            "subscriptions",
             "trail-logs",
             "verify",
             "wire",

@@ -35,6 +35,7 @@ mod problem;
 mod inert;
 mod json_view;
 mod pager;
+mod piece;
 mod record;
 mod times;
 

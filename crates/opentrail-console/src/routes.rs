@@ -46,6 +46,17 @@ static ROUTES: &[Route] = &[
     Route { path: "/sign-in", get: open!(sign_in::show), post: open!(sign_in::submit) },
     Route { path: "/sign-out", get: None, post: page!(sign_in::sign_out) },
     Route { path: "/", get: page!(pages::dashboard::show), post: None },
+    Route { path: "/role", get: page!(pages::role::show), post: page!(pages::role::switch) },
+    Route { path: "/role/back", get: None, post: page!(pages::role::back) },
+    Route { path: "/dashboard/trails", get: page!(pages::dashboard::trails), post: None },
+    Route { path: "/dashboard/unusual", get: page!(pages::dashboard::unusual), post: None },
+    Route { path: "/history", get: page!(pages::history::list), post: None },
+    Route { path: "/history/complete", get: page!(pages::history::complete), post: None },
+    Route { path: "/history/download", get: page!(pages::history::download), post: None },
+    Route { path: "/history/live", get: page!(pages::history::live), post: None },
+    Route { path: "/history/resource", get: page!(pages::history::resource), post: None },
+    Route { path: "/history/event/{id}", get: page!(pages::history::event), post: None },
+    Route { path: "/history/event/{id}/who", get: page!(pages::history::who), post: None },
 ];
 
 /// A page that was found.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a page was asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Wanted {
     pub path: String,
     /// What stands for the names in the route's path.
@@ -21,7 +21,10 @@ pub struct Wanted {
     pub query: Form,
     /// What was posted.
     pub form: Form,
-    pub etag: Option<HeaderValue>,
+    /// The session to go back to, while a role is used.
+    pub former: Option<Arc<Session>>,
+    /// The cookie of the present session.
+    pub cookie: String,
     /// Of a stream that was cut off: the last thing the browser got.
     pub last_event: Option<String>,
 }

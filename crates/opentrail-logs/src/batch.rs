@@ -50,6 +50,11 @@ impl LogBatch {
         format!("{group_id}:{stream_id}:")
     }
 
+    /// The time of the first event, milliseconds since 1970, from the key of a batch and the prefix of its stream.
+    pub fn first_in(key: &str, prefix: &str) -> Option<i64> {
+        i64::from_str_radix(key.strip_prefix(prefix)?.get(..16)?, 16).ok()
+    }
+
     /// Packs events, ascending in time, into as many batches as it takes.
     pub fn pack(group_id: &str, stream_id: &str, events: &[InputEvent], ingestion: i64, call: u64) -> Vec<Self> {
         let mut batches = Vec::new();

@@ -32,6 +32,7 @@ pub use composite::{CompositeError, CompositeRule};
 pub use evaluate::{Outcome, Point, evaluate};
 pub use expression::{Expression, ExpressionError, Inputs, Value};
 pub use metric::{Metric, UNITS};
+pub use reason::number;
 pub use sample::{MAX_EXACT_VALUES, Sample};
-pub use series::{Rollup, Series};
+pub use series::{ROLLUPS, Rollup, Series};
 pub use statistic::Statistic;

@@ -6,6 +6,7 @@ use crate::logs::InsightsQueries;
 use crate::opentrail::Searches;
 use crate::signin::SignInThrottle;
 use crate::sts::WebKeys;
+use opentrail_alarms::Watching;
 use opentrail_catalog::Catalog;
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{Intake, LogError, LogErrorKind};
@@ -15,7 +16,9 @@ use opentrail_kms::Kms;
 use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
+use opentrail_subscriptions::Subscriptions;
 use opentrail_wire::{ApiError, SigningKeyCache};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How requests prove who sent them.
@@ -39,6 +42,8 @@ pub struct Settings {
     pub lookup_rate: Option<f64>,
     /// LookupEvents takes several attributes, all categories and the whole history.
     pub extended_lookup: bool,
+    /// Where everything is kept, to tell how much it is.
+    pub data_dir: PathBuf,
 }
 
 /// Handles to everything. One per process, shared.
@@ -63,6 +68,10 @@ pub struct App {
     /// Keys of identity providers.
     pub web_keys: Arc<dyn WebKeys>,
     pub topics: Topics,
+    /// Delivers what log groups pass on.
+    pub subscriptions: Subscriptions,
+    /// Metrics and alarms.
+    pub watching: Watching,
     /// Keys derived from secrets while checking signatures.
     pub derived_keys: SigningKeyCache,
     /// Slows down guessing of passwords.

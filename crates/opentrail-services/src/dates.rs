@@ -13,7 +13,7 @@ const RECORDED: &[BorrowedFormatItem<'_>] =
 
 /// A moment in an input: seconds since 1970 as a number, fractional or not, or ISO 8601 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Timestamp(pub OffsetDateTime);
+pub struct Timestamp(pub OffsetDateTime);
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -60,12 +60,12 @@ fn from_fractional(seconds: f64) -> Option<OffsetDateTime> {
 }
 
 /// A moment in a JSON answer: seconds since 1970, with a fraction if there is one.
-pub(crate) fn epoch(at: OffsetDateTime) -> Value {
+pub fn epoch(at: OffsetDateTime) -> Value {
     epoch_ms(at.unix_timestamp() * 1000 + i64::from(at.millisecond()))
 }
 
 /// [`epoch`] of milliseconds since 1970.
-pub(crate) fn epoch_ms(milliseconds: i64) -> Value {
+pub fn epoch_ms(milliseconds: i64) -> Value {
     if milliseconds % 1000 == 0 {
         return json!(milliseconds / 1000);
     }
@@ -75,12 +75,12 @@ pub(crate) fn epoch_ms(milliseconds: i64) -> Value {
 }
 
 /// A moment inside `requestParameters` or `responseElements`.
-pub(crate) fn recorded(at: OffsetDateTime) -> String {
+pub fn recorded(at: OffsetDateTime) -> String {
     at.to_offset(time::UtcOffset::UTC).format(RECORDED).expect("the format has no fallible component")
 }
 
 /// Rewrites members of a recorded input that hold times the way CloudTrail records them. What is no time stays.
-pub(crate) fn record_times(parameters: &mut Value, members: &[&str]) {
+pub fn record_times(parameters: &mut Value, members: &[&str]) {
     for member in members {
         let Some(value) = parameters.get_mut(*member) else { continue };
         if let Ok(Timestamp(at)) = Timestamp::deserialize(&*value) {

@@ -9,6 +9,7 @@ use crate::logs::InsightsQueries;
 use crate::service::{self, Service};
 use crate::signin::SignInThrottle;
 use async_trait::async_trait;
+use opentrail_alarms::Watching;
 use opentrail_catalog::{Catalog, Changes};
 use opentrail_delivery::SigningKeys;
 use opentrail_eventlog::{EventLog, Intake, LogConfig, ManualClock, Sink};
@@ -19,6 +20,7 @@ use opentrail_messaging::topics::{TopicsConfig, WebhookNetworks};
 use opentrail_messaging::{Queues, Topics};
 use opentrail_seal::Seal;
 use opentrail_storage::{BucketFault, EmbeddedStore, LogBuckets, LogObject, TrailBinding};
+use opentrail_subscriptions::{Endpoints, Subscriptions};
 use opentrail_wire::{ApiError, SigningKeyCache};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -102,6 +104,8 @@ impl Bench {
             webhooks: WebhookNetworks::default(),
         };
         let kms = Kms::new(&dir.path().join("keys/kms"), catalog.clone(), Arc::clone(&seal));
+        let topics = Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics");
+        let endpoints = Endpoints { webhooks: "loopback".parse().expect("a setting"), ..Endpoints::default() };
         let app = App {
             settings: Settings {
                 account_id: ACCOUNT.into(),
@@ -109,10 +113,13 @@ impl Bench {
                 auth_mode: AuthMode::Enforce,
                 lookup_rate,
                 extended_lookup,
+                data_dir: dir.path().to_owned(),
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),
-            topics: Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).expect("topics"),
+            subscriptions: Subscriptions::new(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), endpoints),
+            watching: Watching::open(catalog.clone(), intake.clone(), topics.clone()).expect("metrics and alarms"),
+            topics,
             queues,
             catalog,
             searches: crate::opentrail::Searches::default(),

@@ -216,6 +216,7 @@ async fn log_buckets(server: &Server) {
 
 fn binding(bucket: &str) -> TrailBinding {
     TrailBinding {
+        service: "cloudtrail.amazonaws.com".into(),
         trail_arn: format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/main"),
         account: ACCOUNT.into(),
         home_region: "us-east-1".into(),

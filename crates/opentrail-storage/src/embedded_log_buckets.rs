@@ -5,7 +5,7 @@ use crate::blob_cipher::BlobKey;
 use crate::entity::{BlobEncryption, Bucket, KmsEncryption, Object, ObjectHeaders};
 use crate::error::StoreError;
 use crate::log_bucket::{BucketFault, LogBuckets, LogObject, TrailBinding};
-use crate::service_record::{DELIVERER, DELIVERY_ACL, ServiceCall};
+use crate::service_record::{DELIVERY_ACL, ServiceCall};
 use crate::settings::{DefaultEncryption, EncryptionAlgorithm};
 use crate::store::EmbeddedStore;
 use async_trait::async_trait;
@@ -51,7 +51,7 @@ impl EmbeddedLogBuckets {
         };
         let key = key.map_err(|error| key_fault(&error))?;
         let caller = ServiceCaller {
-            service: DELIVERER.into(),
+            service: trail.service.clone(),
             source_arn: trail.trail_arn.clone(),
             source_account: trail.account.clone(),
         };
@@ -60,8 +60,8 @@ impl EmbeddedLogBuckets {
             .permit_service(&key, &caller, "kms:GenerateDataKey", &context)
             .and_then(|()| self.kms.generate_data_key(&key, &context, KEY_BYTES));
         let used = KeyUse {
-            identity: UserIdentity::Service { invoked_by: DELIVERER.into() },
-            invoked_by: DELIVERER,
+            identity: UserIdentity::Service { invoked_by: trail.service.clone() },
+            invoked_by: &trail.service,
             operation: "GenerateDataKey",
             key: &key,
             context: &context,
@@ -96,6 +96,7 @@ impl EmbeddedLogBuckets {
     async fn read_acl(&self, trail: &TrailBinding, bucket: &Bucket) -> Result<(), BucketFault> {
         let allowed = allow(trail, bucket, "s3:GetBucketAcl", None);
         let call = ServiceCall {
+            service: &trail.service,
             bucket,
             operation: "GetBucketAcl",
             key: None,
@@ -109,6 +110,7 @@ impl EmbeddedLogBuckets {
 
     async fn write(&self, trail: &TrailBinding, bucket: &Bucket, object: LogObject) -> Result<(), BucketFault> {
         let call = ServiceCall {
+            service: &trail.service,
             bucket,
             operation: "PutObject",
             key: Some(&object.key),
@@ -220,7 +222,7 @@ fn allow(trail: &TrailBinding, bucket: &Bucket, action: &str, key: Option<&str>)
     let context = RequestContext::new()
         .with("aws:SourceArn", trail.trail_arn.as_str())
         .with("aws:SourceAccount", trail.account.as_str())
-        .with("aws:PrincipalServiceName", DELIVERER)
+        .with("aws:PrincipalServiceName", trail.service.as_str())
         .with("aws:PrincipalIsAWSService", "true")
         .with("aws:SecureTransport", "true");
     let context = if key.is_some() { context.with("s3:x-amz-acl", DELIVERY_ACL) } else { context };
@@ -228,7 +230,7 @@ fn allow(trail: &TrailBinding, bucket: &Bucket, action: &str, key: Option<&str>)
         Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
         None => format!("arn:aws:s3:::{}", bucket.name),
     };
-    let principal = Principal::Service(DELIVERER.into());
+    let principal = Principal::Service(trail.service.clone());
     let request =
         Request { principal: &principal, action, resource: &resource, resource_account: &bucket.account, context: &context };
     let policies = Policies { resource: policy.map(AsRef::as_ref), ..Policies::default() };

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use opentrail_model::trail::Trail;
 
-/// A trail, as a bucket policy sees it.
+/// A trail, as a bucket policy sees it; or another resource for which a service writes files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrailBinding {
+    /// Who writes: `cloudtrail.amazonaws.com` for trails.
+    pub service: String,
     pub trail_arn: String,
     pub account: String,
     pub home_region: String,
@@ -23,6 +25,7 @@ impl TrailBinding {
     /// The binding of a trail with its present settings.
     pub fn of(trail: &Trail) -> Self {
         Self {
+            service: crate::service_record::DELIVERER.into(),
             trail_arn: trail.arn(),
             account: trail.account.clone(),
             home_region: trail.home_region.clone(),

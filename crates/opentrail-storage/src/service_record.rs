@@ -15,6 +15,7 @@ pub(crate) const DELIVERY_ACL: &str = "bucket-owner-full-control";
 
 /// One call that CloudTrail made.
 pub(crate) struct ServiceCall<'a> {
+    pub service: &'a str,
     pub bucket: &'a Bucket,
     pub operation: &'static str,
     /// The object's key; `None` for a call on the bucket.
@@ -30,13 +31,13 @@ impl ServiceCall<'_> {
     pub(crate) fn event(&self, intake: &Intake) -> Event {
         let record = Record {
             kind: if self.key.is_some() { EventKind::DataCall } else { EventKind::ManagementCall },
-            user_identity: UserIdentity::Service { invoked_by: DELIVERER.into() },
+            user_identity: UserIdentity::Service { invoked_by: self.service.into() },
             event_time: self.now,
             event_source: "s3.amazonaws.com".into(),
             event_name: self.operation.into(),
             region: self.bucket.region.clone(),
-            source_ip: DELIVERER.into(),
-            user_agent: Some(DELIVERER.into()),
+            source_ip: self.service.into(),
+            user_agent: Some(self.service.into()),
             error_code: self.error.map(|(code, _)| code.to_owned()),
             error_message: self.error.map(|(_, message)| message.to_owned()),
             request_parameters: self.parameters(),
@@ -60,8 +61,8 @@ impl ServiceCall<'_> {
     pub(crate) fn cause(&self) -> Cause {
         Cause {
             at: self.now,
-            principal_id: format!("AWS:{DELIVERER}"),
-            source_ip: DELIVERER.into(),
+            principal_id: format!("AWS:{}", self.service),
+            source_ip: self.service.into(),
             request_id: request_id(),
             host_id: String::new(),
         }

@@ -253,6 +253,7 @@ const TRAIL_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
 
 fn trail(bucket: &str, prefix: Option<&str>) -> TrailBinding {
     TrailBinding {
+        service: "cloudtrail.amazonaws.com".into(),
         trail_arn: "arn:aws:cloudtrail:eu-west-1:123456789012:trail/main".into(),
         account: "123456789012".into(),
         home_region: "eu-west-1".into(),

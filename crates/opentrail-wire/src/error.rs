@@ -6,6 +6,7 @@ use std::str::Utf8Error;
 use serde_json::{Map, Value};
 
 use crate::cbor;
+use crate::flat::FlatMember;
 use crate::protocol::Protocol;
 use crate::xml::Xml;
 
@@ -22,6 +23,8 @@ pub enum WireError {
     NoHost,
     #[error("the access key, region or service cannot stand in a header")]
     BadCredential,
+    #[error("a CBOR body could not be read: {0}")]
+    Cbor(&'static str),
 }
 
 /// Header that tells a JSON or CBOR client the code and fault it would have been given over the query protocol.
@@ -99,7 +102,7 @@ pub fn encode_error(protocol: Protocol, namespace: Option<&str>, error: &ApiErro
             json_error(error, Some(error.extra_value("__type").unwrap_or(&error.code))).to_string().into_bytes()
         }
         Protocol::RestJson => json_error(error, None).to_string().into_bytes(),
-        Protocol::Cbor => cbor::encode(&json_error(error, Some(&error.code))),
+        Protocol::Cbor => cbor::encode(&json_error(error, Some(error.extra_value("__type").unwrap_or(&error.code))), &[]),
         Protocol::Query => query_error(namespace, error, request_id),
         Protocol::S3 => s3_error(error, request_id),
     };
@@ -116,9 +119,14 @@ pub fn encode_error(protocol: Protocol, namespace: Option<&str>, error: &ApiErro
 ///
 /// Query answers are made by `encode_query` and S3 answers by `s3s`; asked for those protocols, this writes JSON.
 pub fn encode_json(protocol: Protocol, output: &Value, request_id: &str) -> Encoded {
+    encode_shaped(protocol, output, request_id, &[])
+}
+
+/// [`encode_json`] for a service whose members have the shapes of `members`.
+pub fn encode_shaped(protocol: Protocol, output: &Value, request_id: &str, members: &[FlatMember]) -> Encoded {
     let (content_type, body) = match (protocol, output) {
         (Protocol::Cbor, Value::Null) => ("", Vec::new()),
-        (Protocol::Cbor, output) => (content_type(protocol), cbor::encode(output)),
+        (Protocol::Cbor, output) => (content_type(protocol), cbor::encode(output, members)),
         (Protocol::Query | Protocol::S3, output) => ("application/json", output.to_string().into_bytes()),
         (_, Value::Null) => (content_type(protocol), Vec::new()),
         (_, output) => (content_type(protocol), output.to_string().into_bytes()),

@@ -1,6 +1,6 @@
-//! Query services that flatten their lists and maps: the names and shapes their members have there and in JSON.
+//! Services of several protocols: the names and shapes their members have in the query protocol and in JSON.
 //!
-//! SQS speaks both protocols; operations read and write the JSON form, and a table of [`FlatMember`]s translates.
+//! SQS and CloudWatch speak both; operations read and write the JSON form, and a table of [`FlatMember`]s translates.
 
 use serde_json::{Map, Value};
 
@@ -25,6 +25,10 @@ pub enum FlatShape {
     Map { key: &'static str, value: &'static str },
     /// Text in the form, a whole number in JSON.
     Number,
+    /// Epoch seconds in JSON, ISO 8601 in XML, tagged in CBOR; or a list of such. Requests may give either form.
+    Timestamp,
+    /// An object in JSON, `<entry>` elements with `<key>` and `<value>` in XML.
+    Entries,
 }
 
 /// A form's nested value, see [`crate::Form::to_value`], with its members named and shaped as in JSON.
@@ -76,6 +80,8 @@ mod tests {
         FlatMember { json: "Names", query: "Name", shape: FlatShape::List },
         FlatMember { json: "Entries", query: "{action}Entry", shape: FlatShape::List },
         FlatMember { json: "Delay", query: "Delay", shape: FlatShape::Number },
+        FlatMember { json: "At", query: "At", shape: FlatShape::Timestamp },
+        FlatMember { json: "Statistics", query: "Statistics", shape: FlatShape::Entries },
     ];
 
     #[test]
@@ -99,6 +105,15 @@ mod tests {
         let output = json!({"Entries": [{"Id": "x", "Attributes": {"a": "b"}}], "Names": [], "Delay": 3});
         let xml = String::from_utf8(encode_flattened("Send", "ns", &output, "id", MEMBERS)).expect("text");
         let expect = "<SendResult><SendEntry><Id>x</Id><Attribute><Name>a</Name><Value>b</Value></Attribute></SendEntry><Delay>3</Delay></SendResult>";
+        assert!(xml.contains(expect), "{xml}");
+    }
+
+    #[test]
+    fn timestamps_and_entries_are_written_as_xml_has_them() {
+        let output = json!({"At": [1_363_896_240, 1_363_896_240.25], "Statistics": {"p99": 1.5}});
+        let xml = String::from_utf8(encode_flattened("Send", "ns", &output, "id", MEMBERS)).expect("text");
+        let expect = "<SendResult><At><member>2013-03-21T20:04:00Z</member><member>2013-03-21T20:04:00.250Z</member></At>\
+            <Statistics><entry><key>p99</key><value>1.5</value></entry></Statistics></SendResult>";
         assert!(xml.contains(expect), "{xml}");
     }
 }

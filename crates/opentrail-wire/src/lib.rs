@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! head ──> protocol::detect ──> Detected (protocol, operation, unverified scope)
-//! form ──> query::Form      ──> nested JSON          for query services (flat: those with flattened lists)
+//! form ──> query::Form      ──> nested JSON          for query services (flat: members that are shaped otherwise there)
+//! CBOR ──> cbor::decode_cbor ─> nested JSON          for Smithy RPC v2
 //!
 //! head + body ──> sigv4::claim ──> Claim ── the caller finds the secret ──> sigv4::verify
 //!                                                                            │
@@ -16,7 +17,7 @@
 //! S3 operations (they go through `s3s`; only the S3 error shape and the S3 path rule live here).
 //!
 //! Does not promise: SigV2, SigV4a, chunk signatures (`STREAMING-*` payloads are refused), replay protection inside
-//! the clock window, reading CBOR bodies, or that a request signed with `UNSIGNED-PAYLOAD` kept its body.
+//! the clock window, or that a request signed with `UNSIGNED-PAYLOAD` kept its body.
 
 mod flat;
 pub mod protocol;
@@ -28,7 +29,8 @@ pub mod sigv4;
 mod cbor;
 mod xml;
 
-pub use error::{ApiError, Encoded, QUERY_ERROR, WireError, encode_error, encode_json};
+pub use cbor::decode_cbor;
+pub use error::{ApiError, Encoded, QUERY_ERROR, WireError, encode_error, encode_json, encode_shaped};
 pub use flat::{FlatMember, FlatShape, from_flattened};
 pub use protocol::{Detected, Protocol, detect};
 pub use query::{Form, encode_flattened, encode_query, query_map};

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 use crate::error::WireError;
 use crate::flat::{FlatMember, FlatShape};
@@ -201,9 +203,29 @@ impl Writer<'_> {
                     self.xml.close(&element);
                 }
             }
+            (FlatShape::Timestamp, _) => self.value(name, &dated(value)),
+            (FlatShape::Entries, Value::Object(entries)) => {
+                self.value(name, &query_map(entries.iter().map(|(key, value)| (key.clone(), value.clone()))));
+            }
             (_, Value::Array(items)) => items.iter().for_each(|item| self.value(&element, item)),
             _ => self.value(name, value),
         }
+    }
+}
+
+/// Epoch seconds as ISO 8601, with milliseconds if there are any.
+fn dated(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(dated).collect(),
+        Value::Number(number) => {
+            let milliseconds = (number.as_f64().unwrap_or_default() * 1000.0).round() as i128;
+            let at = OffsetDateTime::from_unix_timestamp_nanos(milliseconds * 1_000_000);
+            let fraction = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+            let whole = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+            let text = at.ok().and_then(|at| if milliseconds % 1000 == 0 { at.format(whole) } else { at.format(fraction) }.ok());
+            text.map_or_else(|| value.clone(), Value::String)
+        }
+        other => other.clone(),
     }
 }
 

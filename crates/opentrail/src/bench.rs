@@ -9,6 +9,7 @@ mod import;
 mod messaging;
 mod million;
 mod verify;
+mod watch;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -34,6 +35,7 @@ enum BenchCommand {
     Verify(verify::VerifyArgs),
     Messaging(messaging::MessagingArgs),
     Million(million::MillionArgs),
+    Watch(watch::WatchArgs),
 }
 
 /// Runs one benchmark.
@@ -51,6 +53,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<u8> {
         BenchCommand::Verify(args) => verify::run(args).await?,
         BenchCommand::Messaging(args) => messaging::run(args).await?,
         BenchCommand::Million(args) => million::run(args).await?,
+        BenchCommand::Watch(args) => watch::run(args).await?,
     }
     Ok(0)
 }

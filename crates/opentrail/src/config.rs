@@ -1,12 +1,14 @@
 //! Configuration: a TOML file, `OPENTRAIL_…` environment variables, the command line; the later wins.
 
 mod protection;
+mod subscriptions;
 
 pub use protection::{Passphrase, SealConfig, SealKms, TlsConfig};
 
 use anyhow::{Context, bail};
 use opentrail_messaging::topics::WebhookNetworks;
 use opentrail_model::{arn, regions};
+use opentrail_subscriptions::Endpoint;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,8 @@ pub struct Config {
     pub oidc_jwks: BTreeMap<String, String>,
     pub public_url: Option<String>,
     pub sns_webhooks: WebhookNetworks,
+    pub logs_kinesis: Option<Endpoint>,
+    pub logs_firehose: Option<Endpoint>,
     pub seal: SealConfig,
     pub tls: TlsConfig,
 }
@@ -73,6 +77,8 @@ impl Default for Config {
             oidc_jwks: BTreeMap::new(),
             public_url: None,
             sns_webhooks: WebhookNetworks::default(),
+            logs_kinesis: None,
+            logs_firehose: None,
             seal: SealConfig::default(),
             tls: TlsConfig::default(),
         }
@@ -89,7 +95,7 @@ pub struct Setting {
 
 /// Every setting there is. `docs/configuration.md` is made from these tables.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(protection::SETTINGS)
+    SETTINGS.iter().chain(protection::SETTINGS).chain(subscriptions::SETTINGS)
 }
 
 const SETTINGS: &[Setting] = &[
@@ -432,6 +438,7 @@ impl Config {
         if self.remote_s3.as_ref().is_some_and(|remote| remote.endpoint.is_empty()) {
             bail!("remote.s3 needs remote.s3.endpoint");
         }
+        subscriptions::validate(self)?;
         self.tls.files()?;
         self.seal.validate()
     }

@@ -8,21 +8,23 @@ use crate::console;
 use crate::metrics;
 use crate::pieces::Pieces;
 use crate::server::Server;
-use crate::services::SERVICES;
+use crate::services::{SERVICES, members_of};
 use crate::sign_in;
 use crate::tls::TlsFacts;
 use crate::upload;
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use opentrail_services::opentrail::{self, Streaming};
-use opentrail_services::sns;
 use opentrail_services::{
-    AuthMode, Call, Caller, Service, UNKNOWN_SERVICE, authenticate, flattened, open_to_all, query_compatible, refuse, run,
+    AuthMode, Call, Caller, Service, UNKNOWN_SERVICE, authenticate, open_to_all, query_compatible, refuse, run,
 };
+use opentrail_services::{logs, sns};
 use opentrail_wire::{ApiError, AuthFault, Detected, Encoded, FlatMember, Form, Protocol, SignedBody, SignedRequest, auth_error};
 use serde_json::Value;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,9 +95,7 @@ async fn read_body(body: Incoming) -> Result<Bytes, ApiError> {
     let collected = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY_BYTES).collect()).await;
     match collected.map_err(|_| incomplete())? {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(ApiError::new("RequestEntityTooLargeException", "Request must be smaller than 4194304 bytes.").with_status(413))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(incomplete()),
     }
 }
@@ -113,6 +113,10 @@ pub enum Output {
         flat: &'static [FlatMember],
         output: Value,
     },
+    Cbor {
+        members: &'static [FlatMember],
+        output: Value,
+    },
 }
 
 type ApiResult = (Protocol, Option<&'static str>, Result<Output, ApiError>);
@@ -126,6 +130,15 @@ async fn api(
 ) -> ApiResult {
     let mut input = Value::Null;
     let mut malformed = None;
+    // The signature is of the body as it was sent.
+    let signed_body = body;
+    let body = &match unpacked(head, body) {
+        Ok(body) => body,
+        Err(error) => {
+            malformed = Some(error);
+            Bytes::new()
+        }
+    };
     match detected.protocol {
         Protocol::Query => {
             let text =
@@ -140,6 +153,11 @@ async fn api(
         }
         Protocol::RestJson => {}
         _ if body.is_empty() => {}
+        Protocol::Cbor => match opentrail_wire::decode_cbor(body) {
+            Ok(value @ Value::Object(_)) => input = value,
+            Ok(_) => malformed = Some(ApiError::new("SerializationException", "The request body is not a CBOR map.")),
+            Err(error) => malformed = Some(ApiError::new("SerializationException", error.to_string())),
+        },
         _ => match serde_json::from_slice(body) {
             Ok(value @ Value::Object(_)) => input = value,
             _ => malformed = Some(ApiError::new("SerializationException", "The request body is not a JSON object.")),
@@ -151,7 +169,7 @@ async fn api(
     let operation = operation_name(&detected).to_owned();
     let app = &server.app;
     if protocol == Protocol::Query {
-        input = opentrail_wire::from_flattened(input, &operation, flattened(service));
+        input = opentrail_wire::from_flattened(input, &operation, members_of(service));
         if service.name == "sqs" && input.get("QueueUrl").is_none() && head.uri.path().len() > 1 {
             // Older SDKs post to the queue itself.
             input["QueueUrl"] = head.uri.path().into();
@@ -163,7 +181,7 @@ async fn api(
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body: SignedBody::Whole(body),
+        body: SignedBody::Whole(signed_body),
     };
     let meant = if service.is_unknown() { call.signed_for.as_deref().unwrap_or(service.name) } else { service.name };
     let failure = match service.find(&operation).and_then(|operation| operation.identify) {
@@ -204,17 +222,41 @@ async fn api(
     } else if service.name == opentrail::SERVICE.name && opentrail::is_streamed(&operation) {
         let stopping = server.stopping.clone();
         opentrail::stream(app, &call, &operation, input, stopping).await.map(Output::Stream)
+    } else if service.name == logs::SERVICE.name && operation == logs::START_LIVE_TAIL {
+        logs::live_tail(app, &call, input, server.stopping.clone()).await.map(Output::Stream)
     } else {
         run(app, service, &operation, call, input).await.map_err(|error| query_compatible(service, error)).map(|output| {
             match (protocol, service.namespace) {
                 (Protocol::Query, Some(namespace)) => {
-                    Output::Query { action: operation, namespace, flat: flattened(service), output }
+                    Output::Query { action: operation, namespace, flat: members_of(service), output }
                 }
+                (Protocol::Cbor, _) => Output::Cbor { members: members_of(service), output },
                 _ => Output::Json(output),
             }
         })
     };
     (protocol, namespace, result)
+}
+
+/// A body as it was before it was compressed, which SDKs do with metrics.
+fn unpacked(head: &http::request::Parts, body: &Bytes) -> Result<Bytes, ApiError> {
+    let encoding = head.headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !encoding.eq_ignore_ascii_case(b"gzip") {
+        return Ok(body.clone());
+    }
+    let mut out = Vec::new();
+    let mut reader = GzDecoder::new(&body[..]).take(MAX_BODY_BYTES as u64 + 1);
+    if reader.read_to_end(&mut out).is_err() {
+        return Err(ApiError::new("SerializationException", "The request body is not gzip, as its header says."));
+    }
+    if out.len() > MAX_BODY_BYTES {
+        return Err(too_large());
+    }
+    Ok(out.into())
+}
+
+fn too_large() -> ApiError {
+    ApiError::new("RequestEntityTooLargeException", "Request must be smaller than 4194304 bytes.").with_status(413)
 }
 
 fn channel_of(head: &http::request::Parts) -> (String, Option<String>) {
@@ -269,7 +311,7 @@ fn service_of(detected: &Detected) -> &'static Service {
     let linked = |name: &&str| detected.version.is_none() && detected.scope_service.is_none() && sns::LINKED.contains(name);
     let found = match detected.protocol {
         Protocol::Query if detected.operation.as_deref().as_ref().is_some_and(linked) => return &sns::SERVICE,
-        Protocol::Json10 | Protocol::Json11 => {
+        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => {
             SERVICES.iter().find(|s| s.target.is_some() && s.target == detected.target_service.as_deref())
         }
         Protocol::Query => SERVICES
@@ -307,6 +349,7 @@ pub fn ok(protocol: Protocol, output: Output, request_id: &str) -> Encoded {
             let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
             opentrail_wire::encode_json(protocol, &value, request_id)
         }
+        Output::Cbor { members, output } => opentrail_wire::encode_shaped(protocol, &output, request_id, members),
         // Streams do not come here.
         Output::Stream(_) => opentrail_wire::encode_json(protocol, &Value::Null, request_id),
         Output::Raw(body) => {

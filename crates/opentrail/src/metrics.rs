@@ -84,6 +84,15 @@ pub fn text(server: &Server) -> String {
     metric("log_group_oversize_total", "counter", "Events over 256 KB, left out of log groups.", figure(groups.oversize));
     metric("log_group_refused_total", "counter", "Attempts that a log group or its role refused.", figure(groups.refused));
     metric("log_group_lost_total", "counter", "Events given up: their log group was not usable.", figure(groups.lost));
+    let subscriptions = server.app.subscriptions.stats();
+    metric("subscription_deliveries_total", "counter", "Batches that subscribers took.", figure(subscriptions.delivered));
+    metric(
+        "subscription_failures_total",
+        "counter",
+        "Attempts to deliver to a subscriber that failed.",
+        figure(subscriptions.failed),
+    );
+    metric("subscription_lost_total", "counter", "Batches and events that subscribers did not get.", figure(subscriptions.lost));
     per_trail(server, log.end, &mut out);
     out
 }

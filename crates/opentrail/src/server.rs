@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use opentrail_alarms::Watching;
 use opentrail_catalog::Catalog;
 use opentrail_console::Console;
 use opentrail_delivery::{Delivery, DeliveryConfig, DeliveryState, DeliveryStats, SigningKeys};
@@ -22,14 +23,14 @@ use opentrail_messaging::topics::TopicsConfig;
 use opentrail_messaging::{Queues, Topics};
 use opentrail_rules::Rules;
 use opentrail_services::cloudtrail::LookupLimiter;
-use opentrail_services::logs::InsightsQueries;
-use opentrail_services::logs::{LOGS_TIDYING, tidy_logs};
+use opentrail_services::logs::{InsightsQueries, LOGS_TIDYING, LogsTidier, run_exports};
 use opentrail_services::opentrail::Searches;
 use opentrail_services::signin::SignInThrottle;
 use opentrail_services::{AccessKey, App, AuthMode, EventNotifier, LastUsed, Settings, TopicAnnouncer, seal_plain_secrets};
 use opentrail_storage::{
     EmbeddedLogBuckets, EmbeddedStore, LifecycleConfig, LifecycleWorker, LogBuckets, RemoteConfig, RemoteLogBuckets,
 };
+use opentrail_subscriptions::{Endpoints, SubscriptionFollower, Subscriptions};
 use opentrail_trail_logs::{TrailLogStats, TrailLogs};
 use opentrail_wire::SigningKeyCache;
 use std::fs::{self, File, OpenOptions};
@@ -152,7 +153,16 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         TopicsConfig { key_file: dir.join("keys/sns.sealed"), seal: Arc::clone(&seal), webhooks: config.sns_webhooks.clone() };
     let topics =
         Topics::open(catalog.clone(), intake.clone(), queues.clone(), topics_config).context("cannot open the topics")?;
+    let watching =
+        Watching::open(catalog.clone(), intake.clone(), topics.clone()).context("cannot open the metrics and alarms")?;
+    watching.metrics.begin().await.context("cannot begin to keep metrics")?;
     store.attach_notifier(Arc::new(EventNotifier::new(queues.clone(), topics.clone())));
+    let endpoints = Endpoints {
+        kinesis: config.logs_kinesis.clone(),
+        firehose: config.logs_firehose.clone(),
+        webhooks: config.sns_webhooks.clone(),
+    };
+    let subscriptions = Subscriptions::new(catalog.clone(), intake.clone(), queues.clone(), topics.clone(), endpoints);
     let regions = config.effective_regions();
     let settings = Settings {
         account_id: config.account_id.clone(),
@@ -160,6 +170,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
         lookup_rate: config.effective_lookup_rate(),
         extended_lookup: config.extended_lookup,
+        data_dir: dir.clone(),
     };
     let app = Arc::new(App {
         settings,
@@ -176,7 +187,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         sign_in_throttle: SignInThrottle::default(),
         web_keys: Arc::new(ProviderKeys::new(config.oidc_jwks.clone())?),
         queues: queues.clone(),
+        watching: watching.clone(),
         topics: topics.clone(),
+        subscriptions: subscriptions.clone(),
         derived_keys: SigningKeyCache::new(),
         lookup_limiter: LookupLimiter::default(),
         insights: InsightsQueries::default(),
@@ -224,7 +237,13 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let lifecycle = tokio::spawn(worker.run(stopping_lifecycle));
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&server), config.log_retention));
     let logs_tidying = tokio::spawn(keep_logs(Arc::clone(&server)));
-    let mut followers = Followers::new(catalog, intake);
+    let mut followers = Followers::new(catalog.clone(), intake);
+    followers.start(SubscriptionFollower::new(catalog, subscriptions.clone()));
+    followers.start_beside("subscriptions' courier", |stop| subscriptions.deliver_until(stop));
+    let exporting = Arc::clone(&server.app);
+    followers.start_beside("the exports of log groups", |stop| run_exports(exporting, stop));
+    followers.start(watching.filters());
+    followers.start_beside("metrics and alarms", |stop| watching.run(stop));
     followers.start(server.rules.follower());
     followers.start_beside("rules' calls", {
         let rules = server.rules.clone();
@@ -439,9 +458,10 @@ async fn keep_house(server: Arc<Server>, log_retention: Duration) {
 
 /// Removes log events that have expired, and those of deleted groups and streams.
 async fn keep_logs(server: Arc<Server>) {
+    let mut tidier = LogsTidier::default();
     loop {
         tokio::time::sleep(LOGS_TIDYING).await;
-        match tidy_logs(&server.app).await {
+        match tidier.tidy(&server.app).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed expired log events"),
             Err(error) => tracing::warn!(%error, "removing expired log events failed"),

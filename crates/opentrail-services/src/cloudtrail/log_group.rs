@@ -5,10 +5,11 @@ use crate::app::{App, catalog_failure};
 use crate::authorisation::{Question, Standing, pass_role};
 use crate::call::Call;
 use crate::iam::Role;
+use crate::service_role::trusts;
 use opentrail_catalog::{Catalog, CatalogError};
 use opentrail_logs::LogGroup;
 use opentrail_model::trail::Trail;
-use opentrail_policy::{Decision, Policies, PolicyKind, Principal, Request, RequestContext, decide};
+use opentrail_policy::{Decision, Principal, RequestContext};
 use opentrail_wire::ApiError;
 use std::sync::Arc;
 
@@ -96,7 +97,9 @@ impl LogGroupWriter {
         let group = catalog.get::<LogGroup>(&key)?.ok_or(LogGroupFault::NoGroup)?;
         let found = catalog.get::<Role>(&Role::key_of(account, role_name))?;
         let role = found
-            .filter(|found| found.arn() == *role && found.account == trail.account && trusts(found, trail))
+            .filter(|found| {
+                found.arn() == *role && found.account == trail.account && trusts(found, DELIVERER, &trail.arn(), &trail.account)
+            })
             .ok_or_else(|| LogGroupFault::NotTrusted { role: role.clone() })?;
         let standing = Standing::of_role(catalog, &role.account, &role.name, &role.id)?;
         Ok(Some(Self { group, role, standing }))
@@ -153,26 +156,6 @@ fn group_name<'a>(arn: &'a str, trail: &Trail) -> Option<&'a str> {
     let name = arn.strip_prefix(&prefix)?;
     let name = name.strip_suffix(":*").unwrap_or(name);
     opentrail_logs::is_group_name(name).then_some(name)
-}
-
-fn trusts(role: &Role, trail: &Trail) -> bool {
-    let context = RequestContext::new()
-        .with("aws:SourceArn", trail.arn())
-        .with("aws:SourceAccount", trail.account.as_str())
-        .with("aws:PrincipalServiceName", DELIVERER)
-        .with("aws:PrincipalIsAWSService", "true")
-        .with("aws:SecureTransport", "true");
-    let arn = role.arn();
-    let principal = Principal::Service(DELIVERER.into());
-    let request = Request {
-        principal: &principal,
-        action: "sts:AssumeRole",
-        resource: &arn,
-        resource_account: &role.account,
-        context: &context,
-    };
-    let trust = role.trust.document(PolicyKind::Trust);
-    decide(&request, &Policies { resource: Some(trust.as_ref()), ..Policies::default() }).is_allowed()
 }
 
 /// Checks the log group and role that a trail would have, and that the caller may hand the role to CloudTrail.

@@ -7,7 +7,8 @@ use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::service::Reply;
 use opentrail_catalog::{Changes, Entity};
-use opentrail_logs::LogGroup;
+use opentrail_logs::{LogGroup, ResourcePolicy};
+use opentrail_subscriptions::SubscriptionFilter;
 use opentrail_wire::ApiError;
 use serde::Deserialize;
 use serde_json::json;
@@ -34,6 +35,14 @@ pub async fn delete_log_group(app: &Arc<App>, call: &Call, input: DeleteLogGroup
     changes.delete::<LogGroup>(&group.key()).put(&RemovedStreams::of_group(&group));
     for filter in app.catalog.list::<MetricFilter>(&MetricFilter::prefix(&group)).map_err(|error| catalog_failure(&error))? {
         changes.delete::<MetricFilter>(&filter.key());
+    }
+    for filter in super::subscription_filters::of_group(app, &group)? {
+        changes.delete::<SubscriptionFilter>(&filter.key());
+    }
+    let prefix = ResourcePolicy::prefix(&group.account, &group.region);
+    let policies = app.catalog.all::<ResourcePolicy>(&prefix).map_err(|error| catalog_failure(&error))?;
+    for policy in policies.iter().filter(|policy| policy.resource_arn.as_ref() == Some(&group.arn())) {
+        changes.delete::<ResourcePolicy>(&policy.key());
     }
     Ok(Reply { changes, lock: Some(lock), ..Reply::output(json!({})) })
 }

@@ -2,7 +2,7 @@
 
 use super::faults::invalid;
 use super::groups::{self, MAX_PAGE};
-use super::metric_filter::MetricFilter;
+use super::metric_filter::{MetricFilter, output};
 use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::service::Reply;
@@ -53,9 +53,9 @@ pub async fn describe_metric_filters(
         return Err(invalid("Pagination token in request is invalid. Only token from previous list call or null is valid."));
     }
     let (page, next) = groups::page(filters.iter().filter(wanted), input.next_token.as_deref(), limit, |filter| filter.key());
-    let mut output = json!({"metricFilters": page.into_iter().map(MetricFilter::output).collect::<Vec<_>>()});
+    let mut answer = json!({"metricFilters": page.into_iter().map(output).collect::<Vec<_>>()});
     if let Some(next) = next {
-        output["nextToken"] = next.into();
+        answer["nextToken"] = next.into();
     }
-    Ok(Reply::output(output))
+    Ok(Reply::output(answer))
 }

@@ -36,6 +36,14 @@ pub fn no_metric_filter() -> ApiError {
     not_found("The specified metric filter does not exist.")
 }
 
+pub fn no_subscription_filter() -> ApiError {
+    not_found("The specified subscription filter does not exist.")
+}
+
+pub fn no_export_task() -> ApiError {
+    not_found("The specified export task does not exist.")
+}
+
 pub fn exists(what: &str) -> ApiError {
     ApiError::new("ResourceAlreadyExistsException", format!("The specified {what} already exists"))
 }

@@ -14,7 +14,12 @@ pub const MAX_PAGE: i64 = 50;
 
 /// The lock that changes of an account's groups in a region hold.
 pub async fn lock(app: &App, call: &Call) -> NamedLock {
-    app.catalog.lock(&format!("logs {} {}", call.account, call.region)).await
+    app.catalog.lock(&lock_name(&call.account, &call.region)).await
+}
+
+/// The name of that lock.
+pub fn lock_name(account: &str, region: &str) -> String {
+    format!("logs {account} {region}")
 }
 
 /// The lock that writers of a stream hold.

@@ -4,6 +4,8 @@
 //! groups.rs         which group an input means, names and pages
 //! faults.rs         errors in the service's words
 //! metric_filter.rs  what a metric filter is
+//! destinations.rs   destinations, and which targets may be subscribed
+//! exporting.rs      the worker that exports        live_tail.rs  events as they come
 //! tidying.rs        the worker that lets go of what has expired
 //! insights          queries over groups
 //! the others        operations
@@ -36,14 +38,28 @@ mod describe_metric_filters;
 mod put_metric_filter;
 mod test_metric_filter;
 
+mod destinations;
+mod resource_policies;
+mod subscription_filters;
+
+mod export_tasks;
+mod exporting;
+
+mod event_stream;
+mod live_tail;
+
 mod insights;
+
 mod missing;
 #[cfg(test)]
 mod tests;
 
+pub use exporting::{ExportTask, run_exports};
 pub use groups::stream_lock;
 pub use insights::{InsightsQueries, QueryDefinition};
-pub use tidying::{LOGS_TIDYING, tidy_logs};
+pub use live_tail::{START_LIVE_TAIL, live_tail};
+pub use resource_policies::lets_service;
+pub use tidying::{LOGS_TIDYING, LogsTidier};
 
 use crate::handler;
 use crate::service::{Handler, Operation, ResourceOf, Service};
@@ -73,6 +89,20 @@ const OPERATIONS: &[Operation] = &[
     write("TagLogGroup", groups::arn_of, handler!(tags::tag_log_group)),
     write("UntagLogGroup", groups::arn_of, handler!(tags::untag_log_group)),
     read("ListTagsLogGroup", groups::arn_of, handler!(tags::list_tags_log_group)),
+    write("PutResourcePolicy", groups::anything, handler!(resource_policies::put_resource_policy)),
+    read("DescribeResourcePolicies", groups::anything, handler!(resource_policies::describe_resource_policies)),
+    write("DeleteResourcePolicy", groups::anything, handler!(resource_policies::delete_resource_policy)),
+    write("PutSubscriptionFilter", groups::arn_of, handler!(subscription_filters::put_subscription_filter)),
+    read("DescribeSubscriptionFilters", groups::arn_of, handler!(subscription_filters::describe_subscription_filters)),
+    write("DeleteSubscriptionFilter", groups::arn_of, handler!(subscription_filters::delete_subscription_filter)),
+    write("PutDestination", destinations::arn_of, handler!(destinations::put_destination)),
+    write("PutDestinationPolicy", destinations::arn_of, handler!(destinations::put_destination_policy)),
+    read("DescribeDestinations", groups::anything, handler!(destinations::describe_destinations)),
+    write("DeleteDestination", destinations::arn_of, handler!(destinations::delete_destination)),
+    write("CreateExportTask", groups::arn_of, handler!(export_tasks::create_export_task)),
+    read("DescribeExportTasks", groups::anything, handler!(export_tasks::describe_export_tasks)),
+    write("CancelExportTask", groups::anything, handler!(export_tasks::cancel_export_task)),
+    Operation { data_event: true, ..read(START_LIVE_TAIL, live_tail::arn_of, handler!(live_tail::unstreamed)) },
     write("CreateLogStream", groups::stream_arn_of, handler!(create_log_stream::create_log_stream)),
     write("DeleteLogStream", groups::stream_arn_of, handler!(delete_log_stream::delete_log_stream)),
     read("DescribeLogStreams", groups::arn_of, handler!(describe_log_streams::describe_log_streams)),
@@ -105,6 +135,7 @@ const fn read(name: &'static str, resource: ResourceOf, handler: Handler) -> Ope
     Operation { read_only: true, ..write(name, resource, handler) }
 }
 
+/// On groups and streams, whose resource policies are asked too; without one in the input they hold for nothing.
 const fn write(name: &'static str, resource: ResourceOf, handler: Handler) -> Operation {
-    Operation { resource, ..Operation::new(name, handler) }
+    Operation { resource, resource_policy: Some(resource_policies::policy_of), ..Operation::new(name, handler) }
 }

@@ -2,7 +2,7 @@
 
 use super::faults::{constraint, invalid, limit_exceeded, missing};
 use super::groups;
-use super::metric_filter::{MAX_FILTERS, MAX_REGULAR_FILTERS, MetricFilter, Transformation};
+use super::metric_filter::{MAX_FILTERS, MAX_REGULAR_FILTERS, MetricFilter, Transformation, check};
 use crate::app::{App, catalog_failure};
 use crate::call::Call;
 use crate::service::Reply;
@@ -47,7 +47,7 @@ pub async fn put_metric_filter(app: &Arc<App>, call: &Call, input: PutMetricFilt
         return Err(invalid("Transformed logs, selection criteria and system fields are not supported by OpenTrail yet."));
     }
     let pattern: FilterPattern = text.parse().map_err(|_| invalid("Invalid metric filter pattern"))?;
-    transformation.check(&pattern)?;
+    check(&transformation, &pattern)?;
     let lock = groups::lock(app, call).await;
     let group = groups::named(app, call, input.log_group_name.as_deref(), None)?;
     let others = app.catalog.list::<MetricFilter>(&MetricFilter::prefix(&group)).map_err(|error| catalog_failure(&error))?;

@@ -1,7 +1,7 @@
 //! Log groups through the service's own operations.
 
 use super::SERVICE;
-use super::tidying::tidy_logs;
+use super::tidying::LogsTidier;
 use crate::call::Call;
 use crate::testing::{Bench, hostile};
 use opentrail_logs::{LogBatch, LogStream};
@@ -130,15 +130,37 @@ async fn what_is_removed_or_expired_leaves_nothing() {
     ok(&bench, "PutRetentionPolicy", json!({"logGroupName": "g", "retentionInDays": 1})).await;
     fails(&bench, "PutRetentionPolicy", json!({"logGroupName": "g", "retentionInDays": 2}), "InvalidParameterException", "enum")
         .await;
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 0);
+    let mut tidier = LogsTidier::default();
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 0);
     bench.clock.advance(time::Duration::hours(25));
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 1);
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 1);
     put(&bench, &["m", "n"]).await;
     ok(&bench, "DeleteLogGroup", json!({"logGroupName": "g"})).await;
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 2);
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 2);
     assert!(bench.app.catalog.list::<LogBatch>("").expect("reads").is_empty());
     assert!(bench.app.catalog.list::<LogStream>("").expect("reads").is_empty());
-    assert_eq!(tidy_logs(&bench.app).await.expect("tidies"), 0);
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 0);
+}
+
+/// A group is looked at when something of it can have expired, and within the hour for what was put late.
+#[tokio::test]
+async fn tidying_looks_when_it_is_time() {
+    let bench = bench_with_stream().await;
+    put(&bench, &["m"]).await;
+    ok(&bench, "PutRetentionPolicy", json!({"logGroupName": "g", "retentionInDays": 1})).await;
+    let mut tidier = LogsTidier::default();
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 0);
+    let late = json!([{"timestamp": now(&bench) - 86_390_000, "message": "late"}]);
+    ok(&bench, "PutLogEvents", json!({"logGroupName": "g", "logStreamName": "s", "logEvents": late})).await;
+    bench.clock.advance(time::Duration::minutes(30));
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 0);
+    bench.clock.advance(time::Duration::minutes(31));
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 1);
+    ok(&bench, "PutRetentionPolicy", json!({"logGroupName": "g", "retentionInDays": 3})).await;
+    bench.clock.advance(time::Duration::hours(71));
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 0);
+    bench.clock.advance(time::Duration::hours(1));
+    assert_eq!(tidier.tidy(&bench.app).await.expect("tidies"), 1);
 }
 
 #[tokio::test]
@@ -231,8 +253,33 @@ fn no_input_is_too_much() {
         "retentionInDays",
         "logStreamNames",
         "orderBy",
+        "destinationArn",
+        "destinationName",
+        "targetArn",
+        "roleArn",
+        "accessPolicy",
+        "policyName",
+        "policyDocument",
+        "policyScope",
+        "from",
+        "to",
+        "destination",
+        "destinationPrefix",
+        "taskId",
+        "logGroupIdentifiers",
     ];
-    const TEXTS: &[&str] =
-        &["g", "s", "arn:aws:logs:us-east-1:123456789012:log-group:g:*", "{ $.a = 1 }", "[..., a]", "1", "$.a"];
+    const TEXTS: &[&str] = &[
+        "g",
+        "s",
+        "arn:aws:logs:us-east-1:123456789012:log-group:g:*",
+        "arn:aws:logs:us-east-1:123456789012:destination:d",
+        "arn:aws:kinesis:us-east-1:123456789012:stream/s",
+        "arn:aws:sqs:us-east-1:123456789012:q",
+        "{ $.a = 1 }",
+        "[..., a]",
+        "1",
+        "$.a",
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#,
+    ];
     hostile::check(&SERVICE, MEMBERS, TEXTS, |_, _, _| {});
 }

@@ -22,7 +22,7 @@ mod question;
 mod tests;
 
 pub use import_events::{IMPORT_EVENTS, Upload, import_events, may_import};
-pub use question::Searches;
+pub use question::{Room, Searches};
 pub use stream::{Streaming, is_streamed, stream};
 
 use crate::app::App;

@@ -143,7 +143,7 @@ struct Rooms {
 
 /// Holds a search's or stream's place until it is dropped.
 #[derive(Debug)]
-pub(super) struct Room {
+pub struct Room {
     _permits: Vec<OwnedSemaphorePermit>,
 }
 
@@ -187,7 +187,7 @@ impl Searches {
     ///
     /// # Errors
     /// `ThrottlingException`.
-    pub(super) fn stream(&self, account: &str) -> Result<Room, ApiError> {
+    pub fn stream(&self, account: &str) -> Result<Room, ApiError> {
         let own = self.of(account).streams.try_acquire_owned();
         let all = Arc::clone(&self.all.streams).try_acquire_owned();
         let (Ok(own), Ok(all)) = (own, all) else { return Err(throttled()) };
