@@ -6,6 +6,7 @@
 Needs what the end-to-end tests need, chromium among it.
 """
 
+import gzip
 import json
 import random
 import sys
@@ -84,6 +85,18 @@ def loaded(page):
     page.wait_for_selector("[data-load], [aria-busy]", state="detached")
 
 
+def tampered(page):
+    """The check after somebody emptied a log file."""
+    server = page.opentrail_server
+    s3 = server.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="audit-logs", Prefix=f"AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/")
+    key = [item["Key"] for found in pages for item in found["Contents"]][0]
+    s3.put_object(Bucket="audit-logs", Key=key, Body=gzip.compress(b'{"Records": []}'))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Verify now").click()
+    page.wait_for_selector("svg.hours .h-bad", timeout=60_000)
+
+
 # Name, page, what else is done before the picture is taken, how the window is.
 PICTURES = [
     ("sign-in", None, None, {}),
@@ -91,6 +104,10 @@ PICTURES = [
     ("dashboard-dark", "", loaded, {"color_scheme": "dark"}),
     ("history", "history?q=readOnly%3Afalse&period=24h", None, {}),
     ("history-event", "history?q=event%3ADelete*&period=24h", event_panel, {"viewport": {"width": 1100, "height": 700}}),
+    ("trails", "trails", None, {}),
+    ("trails-create", "trails/create", None, {}),
+    ("integrity", f"integrity/trail?arn=arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/organisation", tampered, {}),
+    ("files", "files/show?bucket=audit-logs&prefix=AWSLogs/", None, {}),
     ("history-phone", "history?q=error%3AAccessDenied&period=7d", None, {"viewport": PHONE}),
 ]
 
@@ -111,6 +128,7 @@ def main(wanted):
                 else:
                     visit.sign_in_with_key().go(path)
                 if act:
+                    visit.page.opentrail_server = server
                     act(visit.page)
                 visit.page.wait_for_timeout(100)
                 file = IMAGES / f"{name}.png"

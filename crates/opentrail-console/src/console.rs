@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::assets;
+use crate::checks::Checks;
 use crate::form::Form;
 use crate::guard;
 use crate::problem::Problem;
@@ -33,6 +34,8 @@ pub struct Console {
     /// Every service whose operations pages may run.
     pub services: &'static [&'static Service],
     pub s3: S3,
+    /// Integrity checks that people began.
+    pub checks: Checks,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
 }

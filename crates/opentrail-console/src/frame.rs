@@ -13,13 +13,31 @@ pub struct Place {
 }
 
 /// The navigation, in groups.
-const PLACES: &[(&str, &[Place])] = &[(
-    "",
-    &[
-        Place { path: "", name: "Dashboard", service: None },
-        Place { path: "history?q=readOnly%3Afalse", name: "Event history", service: None },
-    ],
-)];
+const PLACES: &[(&str, &[Place])] = &[
+    (
+        "",
+        &[
+            Place { path: "", name: "Dashboard", service: None },
+            Place { path: "history?q=readOnly%3Afalse", name: "Event history", service: None },
+        ],
+    ),
+    (
+        "Trails",
+        &[
+            Place { path: "trails", name: "Trails", service: None },
+            Place { path: "integrity", name: "Integrity", service: None },
+            Place { path: "files", name: "Files", service: None },
+        ],
+    ),
+    (
+        "Watching",
+        &[
+            Place { path: "logs", name: "Log groups", service: None },
+            Place { path: "alarms", name: "Alarms and metrics", service: Some("monitoring") },
+            Place { path: "rules", name: "Rules", service: Some("events") },
+        ],
+    ),
+];
 
 /// Given to every template that extends `layout.html`.
 pub struct Frame<'a> {
