@@ -9,10 +9,11 @@ import pytest
 from browser import PHONE
 from server import ACCOUNT
 from test_signin import PASSWORD, code, present_step
-from test_sts import allow, make_user
+from test_sts import allow, document, make_user, trust
 
 # Every page that can be looked at without more; pages with something in their address are in the tests of their own.
-PAGES = ["", "sign-in"]
+PAGES = ["", "dashboard/trails", "dashboard/unusual", "history", "history?q=a+AND+%28", "history?q=nothing-like-it", "history/resource?name=x", "role",
+         "trails", "trails/create", "integrity", "files", "logs"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_a_user_signs_in_and_out(people, visit):
     assert login["userIdentity"]["userName"] == "alice" and login["additionalEventData"]["LoginTo"].endswith("/console/")
     cookie = next(c for c in window.context.cookies() if c["name"] == "opentrail-session")
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and cookie["path"] == "/console/"
-    page.click("details.menu summary")
+    page.click("header details.menu summary")
     page.click("text=Sign out")
     assert page.url.endswith("/console/sign-in")
     # The copied cookie is worth nothing any more.
@@ -87,6 +88,29 @@ def test_an_access_key_signs_in_until_it_is_deactivated(people, visit):
     people.client("iam").update_access_key(UserName="dave", AccessKeyId=key[0], Status="Inactive")
     window.page.goto("/console/")
     assert "/console/sign-in" in window.page.url
+
+
+def test_a_role_is_used_and_left(people, visit):
+    key = make_user(people, "erin", allow(["sts:AssumeRole"], f"arn:aws:iam::{ACCOUNT}:role/auditor"))
+    iam = people.client("iam")
+    iam.create_role(RoleName="auditor", AssumeRolePolicyDocument=trust(f"arn:aws:iam::{ACCOUNT}:root"))
+    iam.put_role_policy(RoleName="auditor", PolicyName="p", PolicyDocument=document(allow(["opentrail:*"], "*")))
+    window = visit().sign_in_with_key(key)
+    page = window.go("role?role=nobody")
+    with page.expect_navigation():
+        page.click("main button.primary")
+    assert "sts:AssumeRole" in page.inner_text(".refusal") and "role/nobody" in page.inner_text(".refusal")
+    window.go("role?role=auditor")
+    window.submit()
+    assert page.inner_text(".who") == "assumed-role/auditor/erin"
+    window.go("history")
+    seen = people.recorded("Search", lambda r: r["userIdentity"]["type"] == "AssumedRole")
+    assert seen["userIdentity"]["arn"].endswith("assumed-role/auditor/erin")
+    page.click("header details.menu summary")
+    with page.expect_navigation():
+        page.click("text=Back")
+    assert page.inner_text(".who") == "erin"
+    window.go("history", status=403)
 
 
 def test_the_address_asked_for_is_gone_to_after_signing_in(people, visit):

@@ -141,6 +141,19 @@ def test_the_root_user_of_a_member_is_held(world):
     organizations.delete_policy(PolicyId=policy)
 
 
+def test_simulations_tell_of_the_organization(world):
+    server, _, _, member = world
+    iam = with_session(server, member_session(server, member), "iam")
+    role = f"arn:aws:iam::{member}:role/OrganizationAccountAccessRole"
+    policy = create(server, "no-queues", document({"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}))
+    server.aws("organizations", "attach-policy", "--policy-id", policy, "--target-id", member)
+    told = iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=["sqs:ListQueues", "s3:ListBucket"])["EvaluationResults"]
+    assert [(one["EvalDecision"], one["OrganizationsDecisionDetail"]["AllowedByOrganizations"]) for one in told] == [
+        ("explicitDeny", False), ("allowed", True)]
+    server.aws("organizations", "detach-policy", "--policy-id", policy, "--target-id", member)
+    server.aws("organizations", "delete-policy", "--policy-id", policy)
+
+
 def test_policies_are_checked_listed_and_tagged(world):
     server, root, unit, member = world
     organizations = server.client("organizations")

@@ -73,7 +73,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ),
     ("opentrail-trail-logs", &["catalog", "delivery", "eventlog", "logs", "model", "services"], &[]),
     ("opentrail-service-cloudwatch", &["alarms", "catalog", "metrics", "services", "wire"], &["messaging"]),
-    ("opentrail-console", &["catalog", "model", "query", "services", "wire"], &[]),
+    ("opentrail-console", &["catalog", "model", "query", "services", "verify", "wire"], &[]),
     (
         "opentrail",
         &[

@@ -14,6 +14,8 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("console.css", "text/css; charset=utf-8", include_bytes!("../assets/console.css")),
     ("first.js", SCRIPT, include_bytes!("../assets/first.js")),
     ("console.js", SCRIPT, include_bytes!("../assets/console.js")),
+    ("pages.js", SCRIPT, include_bytes!("../assets/pages.js")),
+    ("history.js", SCRIPT, include_bytes!("../assets/history.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
 ];
 

@@ -52,7 +52,8 @@ pub struct Series {
 
 /// How many events when; errors in their own colour at the bottom. `title` is read to those who do not see it.
 pub fn histogram(bars: &[Bar], bar_seconds: i64, from: i64, to: i64, title: &str) -> Chart {
-    let highest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(1);
+    // Counts have no halves, so that there is room for whole marks.
+    let highest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(4);
     let (from, to) = within_reason(from, to);
     drawn(from, to, f64_of(highest) * 1.05, title, |chart| {
         let step = bar_seconds.max(1);
@@ -61,9 +62,11 @@ pub fn histogram(bars: &[Bar], bar_seconds: i64, from: i64, to: i64, title: &str
             if end <= start {
                 continue;
             }
+            // A gap between bars, where they are wide enough for one.
+            let gap = u32::from((end - start).saturating_mul(i64::from(WIDTH)) / (to - from) >= 4);
             let mut block = |low: u64, high: u64, color: RGBColor| {
                 let mut block = Rectangle::new([(start, f64_of(low)), (end, f64_of(high))], color.filled());
-                block.set_margin(0, 0, 0, 1);
+                block.set_margin(0, 0, 0, gap);
                 chart.draw_series([block]).is_ok()
             };
             if bar.count > 0 {
@@ -98,8 +101,24 @@ fn within_reason(from: i64, to: i64) -> (i64, i64) {
     (from, to.clamp(from + 1, FAR + 1))
 }
 
-type Plot<'a, 'b> =
-    ChartContext<'a, SVGBackend<'b>, Cartesian2d<plotters::coord::types::RangedCoordi64, plotters::coord::types::RangedCoordf64>>;
+/// Times that are written below a chart: full minutes, hours, days.
+fn marks(from: i64, to: i64) -> Vec<i64> {
+    const STEPS: [i64; 16] =
+        [1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000];
+    const MOST: i64 = 10;
+    let step = STEPS.into_iter().find(|step| (to - from) / step <= MOST).unwrap_or((to - from) / MOST);
+    let first = from.div_euclid(step) + i64::from(from.rem_euclid(step) > 0);
+    (first..).map(|mark| mark * step).take_while(|mark| *mark <= to).collect()
+}
+
+type Plot<'a, 'b> = ChartContext<
+    'a,
+    SVGBackend<'b>,
+    Cartesian2d<
+        plotters::coord::combinators::WithKeyPoints<plotters::coord::types::RangedCoordi64>,
+        plotters::coord::types::RangedCoordf64,
+    >,
+>;
 
 fn drawn(from: i64, to: i64, highest: f64, title: &str, draw: impl FnOnce(&mut Plot<'_, '_>)) -> Chart {
     let mut text = String::new();
@@ -111,7 +130,7 @@ fn drawn(from: i64, to: i64, highest: f64, title: &str, draw: impl FnOnce(&mut P
             .margin_right(12)
             .x_label_area_size(20)
             .y_label_area_size(48)
-            .build_cartesian_2d(from..to, 0.0..highest);
+            .build_cartesian_2d((from..to).with_key_points(marks(from, to)), 0.0..highest);
         // Writing to memory cannot fail, and an empty chart is no reason not to show the page.
         if let Ok(mut chart) = built {
             let below = TextStyle::from(("sans-serif", 13).into_font()).color(&TEXT).pos(Pos::new(HPos::Center, VPos::Top));
@@ -119,7 +138,7 @@ fn drawn(from: i64, to: i64, highest: f64, title: &str, draw: impl FnOnce(&mut P
             let _ = chart
                 .configure_mesh()
                 .disable_x_mesh()
-                .x_labels(8)
+                .x_labels(12)
                 .y_labels(3)
                 .x_label_formatter(&label)
                 .y_label_formatter(&|count| short_number(*count))
@@ -144,7 +163,8 @@ fn label(at: i64, span: i64) -> String {
     let text = match span {
         ..=600 => at.format(format_description!("[hour]:[minute]:[second]")),
         601..=172_800 => at.format(format_description!("[hour]:[minute]")),
-        _ => at.format(format_description!("[month]-[day] [hour]h")),
+        172_801..=864_000 => at.format(format_description!("[month]-[day] [hour]:[minute]")),
+        _ => at.format(format_description!("[year]-[month]-[day]")),
     };
     text.unwrap_or_default()
 }
@@ -214,6 +234,15 @@ mod tests {
             histogram(&[Bar { begins: from, count: u64::MAX, bad: u64::MAX }], 0, from, to.max(from), "x");
         }
         lines(&[], 0, 1, "none");
+    }
+
+    #[test]
+    fn full_times_are_written() {
+        assert_eq!(marks(10, 86_410), (1..=8).map(|hours| hours * 10_800).collect::<Vec<_>>());
+        assert_eq!(marks(-7, 3), (-7..=3).collect::<Vec<_>>());
+        for (from, to) in [(0, 1), (0, 400 * 86_400), (-250_000_000_000, 250_000_000_000)] {
+            assert!((1..=12).contains(&marks(from, to).len()), "{from} {to}");
+        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use crate::answer::Answer;
 use crate::assets;
+use crate::checks::Checks;
 use crate::form::Form;
 use crate::guard;
 use crate::problem::Problem;
 use crate::routes::{Access, Found, find};
-use crate::session;
+use crate::session::{self, Carried};
 use crate::sign_in;
 use crate::visitor::{Visitor, Wanted};
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub struct Console {
     /// Every service whose operations pages may run.
     pub services: &'static [&'static Service],
     pub s3: S3,
+    /// Integrity checks that people began.
+    pub checks: Checks,
     /// Turns true when answers without an end have to end.
     pub stopping: watch::Receiver<bool>,
 }
@@ -101,8 +104,8 @@ async fn page(console: Arc<Console>, connection: Connection, head: http::request
     let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
     let form = Form::parse(&body);
     let call = call_of(&console, &connection, &head.headers, query.get("region"));
-    let session = match session::of_cookie(&console.app, &head.headers, call.now) {
-        Ok(session) => session,
+    let Carried { session, former, cookie } = match session::carried(&console.app, &head.headers, call.now) {
+        Ok(carried) => carried,
         Err(error) => return Problem::from(error).plain(),
     };
     let wanted = Wanted {
@@ -110,7 +113,8 @@ async fn page(console: Arc<Console>, connection: Connection, head: http::request
         parameters: found.parameters,
         query,
         form,
-        etag: head.headers.get(header::IF_NONE_MATCH).cloned(),
+        former: former.map(Arc::new),
+        cookie,
         last_event: head.headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned),
     };
     match found.access {

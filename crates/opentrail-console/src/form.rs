@@ -55,6 +55,12 @@ impl Form {
         Self(self.0.iter().filter(|(name, value)| names.contains(&name.as_str()) && !value.is_empty()).cloned().collect())
     }
 
+    /// With lines ended as Unix has it: browsers send texts of several lines with carriage returns.
+    #[must_use]
+    pub fn with_plain_lines(&self) -> Self {
+        Self(self.0.iter().map(|(name, value)| (name.clone(), value.replace("\r\n", "\n"))).collect())
+    }
+
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
     }

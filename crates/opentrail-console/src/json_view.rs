@@ -34,7 +34,7 @@ impl JsonView {
 
     pub fn of(value: &Value, link: Option<String>) -> Self {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
-        if text.len() > MAX_FOLDED_BYTES {
+        if shown_end(&text) < text.len() || text.len() > MAX_FOLDED_BYTES {
             return Self::plain(text, link);
         }
         let mut folded = String::with_capacity(text.len() * 3);
@@ -43,10 +43,21 @@ impl JsonView {
     }
 
     fn plain(mut text: String, link: Option<String>) -> Self {
-        let cut = text.len() > MAX_SHOWN_BYTES;
-        text.truncate(text.floor_char_boundary(MAX_SHOWN_BYTES));
+        let fits = shown_end(&text);
+        let cut = fits < text.len();
+        text.truncate(fits);
         Self { folded: None, plain: text, cut, link }
     }
+}
+
+/// How far a text reaches until what is put into the page for it would be too large.
+fn shown_end(text: &str) -> usize {
+    let mut written = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        written += if matches!(c, '<' | '>' | '&' | '"' | '\'') { 5 } else { c.len_utf8() };
+        written > MAX_SHOWN_BYTES
+    });
+    end.map_or(text.len(), |(at, _)| at)
 }
 
 fn fold(page: &mut String, value: &Value, depth: usize) {
@@ -133,6 +144,8 @@ mod tests {
     fn large_and_broken_documents_are_text() {
         let large = JsonView::of(&json!({"x": "é".repeat(200_000)}), None);
         assert!(large.folded.is_none() && large.cut && large.plain.len() <= MAX_SHOWN_BYTES);
+        let markup = JsonView::of(&json!({"x": "<".repeat(200_000)}), None);
+        assert!(markup.cut && markup.render().expect("rendered").len() < MAX_SHOWN_BYTES + 2_000);
         let deep = (0..60).fold(json!(1), |inner, _| json!([inner]));
         assert!(JsonView::of(&deep, None).folded.expect("small").len() < 20_000);
         assert_eq!(JsonView::of_text("not json <", None).plain, "not json <");

@@ -27,6 +27,9 @@ mod sign_in;
 mod form;
 mod visitor;
 
+mod bucket;
+mod checks;
+
 mod answer;
 mod chart;
 mod frame;
@@ -35,6 +38,7 @@ mod problem;
 mod inert;
 mod json_view;
 mod pager;
+mod piece;
 mod record;
 mod times;
 
@@ -43,4 +47,5 @@ mod assets;
 mod pages;
 
 pub use answer::{Answer, Body};
+pub use checks::Checks;
 pub use console::{Connection, Console, answer as answer_request, is_for_console};

@@ -21,10 +21,6 @@ impl Record {
         Self { text: text.to_owned(), value: serde_json::from_str(text).unwrap_or_default() }
     }
 
-    pub fn value(&self) -> &Value {
-        &self.value
-    }
-
     /// The text at a pointer such as `/userIdentity/arn`; numbers and truth values as text.
     pub fn at(&self, pointer: &str) -> Option<String> {
         match self.value.pointer(pointer)? {

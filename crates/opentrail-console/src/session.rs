@@ -17,7 +17,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 /// Name of the cookie.
-pub const COOKIE: &str = "opentrail-session";
+const COOKIE: &str = "opentrail-session";
+/// Holds the session to go back to, while a role is used.
+const FORMER_COOKIE: &str = "opentrail-former";
+/// How long a browser keeps that one, in seconds; the session itself knows when it ends.
+const FORMER_SECONDS: i64 = 12 * 3_600;
 /// What is sealed, so that nothing sealed for another purpose passes for a session.
 const PURPOSE: &str = "console-session";
 /// Browsers keep about four kilobytes of a cookie.
@@ -86,27 +90,56 @@ pub fn begin(app: &App, credentials: TemporaryCredentials, key: Option<String>, 
     if value.len() > MAX_COOKIE_CHARS {
         return Err(too_large());
     }
-    Ok(set_cookie(&value, lasts, secure))
+    Ok(set_cookie(COOKIE, &value, lasts, secure))
 }
 
-/// The `Set-Cookie` that removes a session's cookie.
-pub fn removal(secure: bool) -> String {
-    set_cookie("", 0, secure)
+/// The `Set-Cookie`s that remove all of ours.
+pub fn removals(secure: bool) -> [String; 2] {
+    [set_cookie(COOKIE, "", 0, secure), set_cookie(FORMER_COOKIE, "", 0, secure)]
 }
 
-fn set_cookie(value: &str, seconds: i64, secure: bool) -> String {
+/// The `Set-Cookie` that keeps a session to come back to.
+pub fn keep(former: &str, secure: bool) -> String {
+    set_cookie(FORMER_COOKIE, former, FORMER_SECONDS, secure)
+}
+
+fn set_cookie(name: &str, value: &str, seconds: i64, secure: bool) -> String {
     let secure = if secure { "; Secure" } else { "" };
-    format!("{COOKIE}={value}; Path=/console/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    format!("{name}={value}; Path=/console/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
-/// The session that a request's cookie stands for, if it has one that still counts.
+/// The sessions that a request carries.
+#[derive(Default)]
+pub struct Carried {
+    pub session: Option<Session>,
+    /// The one to go back to, while a role is used.
+    pub former: Option<Session>,
+    /// The cookie of the present session.
+    pub cookie: String,
+}
+
+/// The sessions that a request's cookies stand for and that still count. A role's that has ended leads back to the one
+/// before.
 ///
 /// # Errors
 /// If the catalog fails.
-pub fn of_cookie(app: &App, headers: &HeaderMap, now: OffsetDateTime) -> Result<Option<Session>, ApiError> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut values = cookies.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let Some((_, value)) = values.find(|(name, _)| *name == COOKIE) else { return Ok(None) };
+pub fn carried(app: &App, headers: &HeaderMap, now: OffsetDateTime) -> Result<Carried, ApiError> {
+    let cookies = || headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let value_of = |wanted: &str| {
+        let mut pairs = cookies().flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+    };
+    let session_of = |value: Option<&str>| value.map_or(Ok(None), |value| of_value(app, value, now));
+    let (present, before) = (value_of(COOKIE), value_of(FORMER_COOKIE));
+    let session = session_of(present)?;
+    let former = session_of(before)?;
+    if session.is_none() && former.is_some() {
+        return Ok(Carried { session: former, former: None, cookie: before.unwrap_or_default().to_owned() });
+    }
+    Ok(Carried { session, former, cookie: present.unwrap_or_default().to_owned() })
+}
+
+fn of_value(app: &App, value: &str, now: OffsetDateTime) -> Result<Option<Session>, ApiError> {
     let Some(sealed) = opened(app, value) else { return Ok(None) };
     if now >= sealed.credentials.expires {
         return Ok(None);

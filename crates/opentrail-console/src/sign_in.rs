@@ -1,7 +1,6 @@
 //! The sign-in page: a user's or root's password, with MFA code and new password where they are due, or an access key.
 
 use crate::answer::Answer;
-use crate::assets;
 use crate::console::{Connection, Console};
 use crate::form::query_of;
 use crate::guard;
@@ -81,10 +80,6 @@ struct SignInPage<'a> {
 }
 
 impl SignInPage<'_> {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::path(name)
-    }
-
     fn tab(&self, kind: &str) -> String {
         format!("/console/sign-in?{}", query_of(&[("as", kind), ("to", self.to)]))
     }
@@ -287,8 +282,11 @@ fn signed_in(visit: &Visit, credentials: opentrail_services::TemporaryCredential
 }
 
 pub async fn sign_out(visitor: Visitor) -> Shown {
-    session::end(visitor.app(), &visitor.session).await?;
-    Ok(Answer::redirect("/console/sign-in").with_cookie(&session::removal(visitor.connection.secure)))
+    for session in std::iter::once(&visitor.session).chain(&visitor.wanted.former) {
+        session::end(visitor.app(), session).await?;
+    }
+    let answer = Answer::redirect("/console/sign-in");
+    Ok(session::removals(visitor.connection.secure).iter().fold(answer, |answer, cookie| answer.with_cookie(cookie)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The person who is signed in, and the one way that pages do anything.
 
+use crate::checks::Checks;
 use crate::console::{Connection, Console};
 use crate::form::Form;
 use crate::session::Session;
@@ -11,9 +12,10 @@ use opentrail_wire::ApiError;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What a page was asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Wanted {
     pub path: String,
     /// What stands for the names in the route's path.
@@ -21,7 +23,10 @@ pub struct Wanted {
     pub query: Form,
     /// What was posted.
     pub form: Form,
-    pub etag: Option<HeaderValue>,
+    /// The session to go back to, while a role is used.
+    pub former: Option<Arc<Session>>,
+    /// The cookie of the present session.
+    pub cookie: String,
     /// Of a stream that was cut off: the last thing the browser got.
     pub last_event: Option<String>,
 }
@@ -88,6 +93,9 @@ impl Visitor {
         if let Some(agent) = call.user_agent.as_deref().and_then(|agent| HeaderValue::try_from(agent).ok()) {
             headers.insert(header::USER_AGENT, agent);
         }
+        if !body.is_empty() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
         headers.insert("x-amz-security-token", HeaderValue::try_from(token).map_err(|_| unclear())?);
         let (key, secret) = (&credentials.access_key, &credentials.secret);
         opentrail_wire::sign(method, path, query, &mut headers, &body, key, secret, &call.region, "s3", call.now)
@@ -115,6 +123,15 @@ impl Visitor {
 
     pub fn app(&self) -> &Arc<App> {
         &self.console.app
+    }
+
+    pub fn checks(&self) -> &Checks {
+        &self.console.checks
+    }
+
+    /// Turns true when the server stops.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.console.stopping.clone()
     }
 
     /// When the page was asked for.

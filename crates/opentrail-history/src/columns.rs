@@ -233,9 +233,14 @@ impl Making {
     }
 }
 
+/// The largest number of a column. Written so that many are compared at a time, which `Iterator::max` does not do.
+fn largest(column: &Numbers) -> usize {
+    of_any_width!(column, numbers => numbers.iter().copied().fold(0, Ord::max) as usize)
+}
+
 /// Which values of a column are in rows that take them: those that have none yet, or one of the same place.
 fn wanted(column: &Numbers, of_row: &Numbers, first: u32) -> Vec<bool> {
-    let most = of_any_width!(column, numbers => numbers.iter().max().map_or(0, |number| *number as usize));
+    let most = largest(column);
     let mut wanted = vec![false; most + 1];
     of_any_width!(column, column => of_any_width!(of_row, of_row => {
         for (own, place) in column.iter().zip(of_row) {
@@ -249,7 +254,7 @@ fn wanted(column: &Numbers, of_row: &Numbers, first: u32) -> Vec<bool> {
 
 /// A column names values that there are, unless it is damaged.
 fn check_numbers(column: &Numbers, values: usize) -> Result<(), HistoryError> {
-    let largest = of_any_width!(column, numbers => numbers.iter().max().map_or(0, |number| *number as usize));
+    let largest = largest(column);
     if largest < values { Ok(()) } else { Err(HistoryError::damaged("a column")) }
 }
 

@@ -44,7 +44,7 @@ impl Scope<'_> {
             Expression::Binary(operator, left, right) => apply(*operator, &self.value(left), &self.value(right)),
             Expression::Matches(of, regex) => {
                 let of = self.value(of);
-                Value::Bool(!of.is_missing() && regex.is_match(&of.shown()))
+                Value::Bool(!of.is_missing() && regex.is_match(of.shown().as_bytes()))
             }
             Expression::Contains(of, part) => {
                 let of = self.value(of);

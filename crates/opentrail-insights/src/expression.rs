@@ -4,7 +4,7 @@ use crate::aggregate::AggregateKind;
 use crate::calendar::Period;
 use crate::functions::Function;
 use crate::value::Value;
-use regex::Regex;
+use regex::bytes::Regex;
 
 /// What can be worked out of a row.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use crate::row::Row;
 use crate::value::Value;
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
 
 /// Largest compiled expression, in bytes.
@@ -27,9 +27,10 @@ enum Kind {
 
 /// A regular expression, bounded.
 pub fn regular(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
+    let build = |unicode| RegexBuilder::new(pattern).size_limit(MAX_REGEX_BYTES).unicode(unicode).build();
+    // What is not to be had for all letters, such as `(?i)`, is for those of ASCII.
+    build(true)
+        .or_else(|_| build(false))
         .map_err(|error| format!("the regular expression is not valid: {}", error.to_string().replace('\n', " ")))
 }
 
@@ -61,15 +62,18 @@ impl Extraction {
 
     /// Puts the parts of a text into the row; missing if the text does not match.
     pub fn apply(&self, text: &str, row: &mut Row) {
-        let parts: Option<Vec<Option<&str>>> = match &self.kind {
-            Kind::Glob(pieces) => between(text, pieces).map(|parts| parts.into_iter().map(Some).collect()),
+        let lossy = |part: regex::bytes::Match<'_>| String::from_utf8_lossy(part.as_bytes()).into_owned();
+        let parts: Option<Vec<Option<String>>> = match &self.kind {
+            Kind::Glob(pieces) => {
+                between(text, pieces).map(|parts| parts.into_iter().map(|part| Some(part.to_owned())).collect())
+            }
             Kind::Regular(regex) => regex
-                .captures(text)
-                .map(|captures| self.names.iter().map(|name| captures.name(name).map(|part| part.as_str())).collect()),
+                .captures(text.as_bytes())
+                .map(|captures| self.names.iter().map(|name| captures.name(name).map(lossy)).collect()),
         };
         for (place, name) in self.names.iter().enumerate() {
-            let part = parts.as_ref().and_then(|parts| parts[place]);
-            row.set(Arc::clone(name), part.map_or(Value::Missing, |part| Value::Text(part.to_owned())));
+            let part = parts.as_ref().and_then(|parts| parts[place].clone());
+            row.set(Arc::clone(name), part.map_or(Value::Missing, Value::Text));
         }
     }
 }

@@ -126,20 +126,21 @@ impl Sample {
 impl Serialize for Sample {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        list.serialize_element(&self.count)?;
+        list.serialize_element(&Exact(self.count))?;
         if let [(value, count)] = self.values[..]
             && count == self.count
             && value * count == self.sum
             && !self.rough
         {
-            list.serialize_element(&value)?;
+            list.serialize_element(&Exact(value))?;
             return list.end();
         }
         for part in [self.sum, self.minimum, self.maximum] {
-            list.serialize_element(&part)?;
+            list.serialize_element(&Exact(part))?;
         }
         if !self.values.is_empty() {
-            list.serialize_element(&self.values)?;
+            let values: Vec<(Exact, Exact)> = self.values.iter().map(|(value, count)| (Exact(*value), Exact(*count))).collect();
+            list.serialize_element(&values)?;
         }
         if self.rough {
             list.serialize_element(&true)?;
@@ -165,13 +166,68 @@ impl<'de> Visitor<'de> for ListVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Sample, A::Error> {
         let short = |at: usize| A::Error::invalid_length(at, &ListVisitor);
-        let count: f64 = list.next_element()?.ok_or_else(|| short(0))?;
-        let second: f64 = list.next_element()?.ok_or_else(|| short(1))?;
-        let Some(minimum) = list.next_element()? else { return Ok(Sample::of(second, count)) };
-        let maximum: f64 = list.next_element()?.ok_or_else(|| short(3))?;
-        let values: Vec<(f64, f64)> = list.next_element()?.unwrap_or_default();
+        let Exact(count) = list.next_element()?.ok_or_else(|| short(0))?;
+        let Exact(second) = list.next_element()?.ok_or_else(|| short(1))?;
+        let Some(Exact(minimum)) = list.next_element()? else { return Ok(Sample::of(second, count)) };
+        let Exact(maximum) = list.next_element()?.ok_or_else(|| short(3))?;
+        let values: Vec<(Exact, Exact)> = list.next_element()?.unwrap_or_default();
+        let values = values.into_iter().map(|(Exact(value), Exact(count))| (value, count)).collect();
         let rough = list.next_element()?.unwrap_or_default();
         Ok(Sample { count, sum: second, minimum, maximum, values, rough })
+    }
+}
+
+/// A number that is read back to the last bit: readers of JSON round long decimals as they like. Such are kept as the text
+/// of their bits.
+struct Exact(f64);
+
+/// Decimals that every reader gets right: 15 digits, and powers of ten that are exact as a double.
+const EXACT_DIGITS: usize = 15;
+const EXACT_POWER: i32 = 22 - 15;
+
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = format!("{:e}", self.0);
+        let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+        let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+        let power: i32 = power.parse().unwrap_or(i32::MAX);
+        if digits <= EXACT_DIGITS && power.abs() <= EXACT_POWER {
+            return serializer.serialize_f64(self.0);
+        }
+        serializer.collect_str(&format_args!("{:016x}", self.0.to_bits()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Exact;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or its bits")
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Exact, E> {
+                Ok(Exact(number))
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "whole numbers here were doubles")]
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Exact, E> {
+                Ok(Exact(number as f64))
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "whole numbers here were doubles")]
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Exact, E> {
+                Ok(Exact(number as f64))
+            }
+
+            fn visit_str<E: Error>(self, bits: &str) -> Result<Exact, E> {
+                let number = u64::from_str_radix(bits, 16).map(f64::from_bits).ok().filter(|number| number.is_finite());
+                number.map(Exact).ok_or_else(|| E::custom("not the bits of a number"))
+            }
+        }
+        deserializer.deserialize_any(Either)
     }
 }
 
@@ -231,7 +287,11 @@ mod tests {
             rough.add(&Sample::of(f64::from(value), 1.0));
         }
         assert_eq!(serde_json::from_str::<Sample>(&serde_json::to_string(&rough).expect("serialises")).ok(), Some(rough));
-        for broken in ["[]", "[1]", "[1,2,3]", "{}", "[1,2,3,4,[1]]"] {
+        let odd = Sample::of(0.1 + 0.2, 1.0);
+        let kept = serde_json::to_string(&odd).expect("serialises");
+        assert_eq!(kept, "[1.0,\"3fd3333333333334\"]");
+        assert_eq!(serde_json::from_str::<Sample>(&kept).ok(), Some(odd));
+        for broken in ["[]", "[1,\"7ff0000000000000\"]", "[1,\"x\"]", "[1]", "[1,2,3]", "{}", "[1,2,3,4,[1]]"] {
             assert!(serde_json::from_str::<Sample>(broken).is_err(), "{broken}");
         }
     }

@@ -18,6 +18,7 @@ use opentrail_seal::Seal;
 use opentrail_storage::{EmbeddedStore, LogBuckets};
 use opentrail_subscriptions::Subscriptions;
 use opentrail_wire::{ApiError, SigningKeyCache};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How requests prove who sent them.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub lookup_rate: Option<f64>,
     /// LookupEvents takes several attributes, all categories and the whole history.
     pub extended_lookup: bool,
+    /// Where everything is kept, to tell how much it is.
+    pub data_dir: PathBuf,
 }
 
 /// Handles to everything. One per process, shared.

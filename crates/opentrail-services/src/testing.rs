@@ -113,6 +113,7 @@ impl Bench {
                 auth_mode: AuthMode::Enforce,
                 lookup_rate,
                 extended_lookup,
+                data_dir: dir.path().to_owned(),
             },
             store: EmbeddedStore::open(&dir.path().join("store"), catalog.clone(), Arc::clone(&seal)).expect("store"),
             signing_keys: SigningKeys::new(&dir.path().join("keys"), catalog.clone(), intake.clone(), Arc::clone(&seal)),

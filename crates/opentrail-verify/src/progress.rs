@@ -1,6 +1,7 @@
 //! What a caller can watch while a verification runs.
 
 use crate::finding::{Code, Finding, Severity};
+use crate::group::ChainKey;
 
 /// Receives what happens. Calls come one at a time and must return quickly.
 pub trait Progress: Send + Sync {
@@ -26,6 +27,8 @@ pub enum FileKind {
 #[derive(Debug, Clone, Copy)]
 pub struct Checked<'a> {
     pub kind: FileKind,
+    /// The chain of digests that it belongs to.
+    pub chain: &'a ChainKey,
     pub backfill: bool,
     /// `s3://bucket/key` as recorded; for a digest that cannot be read, where it is.
     pub named: &'a str,
@@ -63,7 +66,14 @@ mod tests {
     #[test]
     fn lines_are_those_of_aws() {
         let check = |finding: Option<Finding>, kind, backfill, proved, expect: &str| {
-            let checked = Checked { kind, backfill, named: "s3://b/k", proved, finding: finding.as_ref() };
+            let chain = ChainKey {
+                account: String::new(),
+                region: String::new(),
+                trail: String::new(),
+                home_region: String::new(),
+                backfill,
+            };
+            let checked = Checked { kind, chain: &chain, backfill, named: "s3://b/k", proved, finding: finding.as_ref() };
             assert_eq!(checked.line(), expect);
         };
         let finding = |code| Some(Finding::new(code, "f", "public key not found in region r for fingerprint f"));

@@ -258,6 +258,7 @@ impl<'a> Run<'a> {
         let named = loaded.digest().filter(|_| !is_moved).map_or_else(|| loaded.file.clone(), |digest| digest.named());
         self.progress.checked(&Checked {
             kind: FileKind::Digest,
+            chain: &self.chains[chain].key,
             backfill: self.chains[chain].key.backfill,
             named: &named,
             proved: step.proof == Proof::Valid,
@@ -278,6 +279,7 @@ impl<'a> Run<'a> {
         let finding = claim.missing();
         self.progress.checked(&Checked {
             kind: FileKind::Digest,
+            chain: &self.chains[chain].key,
             backfill: self.chains[chain].key.backfill,
             named: &finding.file,
             proved: false,
@@ -374,6 +376,7 @@ impl<'a> Run<'a> {
         let chain = &self.chains[job.chain];
         self.progress.checked(&Checked {
             kind: FileKind::Log,
+            chain: &chain.key,
             backfill: chain.key.backfill,
             named: &job.named(),
             proved: job.proved,

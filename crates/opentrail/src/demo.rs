@@ -258,6 +258,7 @@ fn try_by_hand(config: &Config, endpoint: &str) -> anyhow::Result<()> {
     let credentials = std::path::absolute(config.data_dir.join("credentials"))?;
     title("Your turn (the server stays up; Ctrl-C ends it)");
     println!("  export AWS_SHARED_CREDENTIALS_FILE={}", credentials.display());
+    println!("  {endpoint}/console/ in a browser, by the access key in that file");
     println!("  export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={}", REGIONS[0]);
     let arn = format!("arn:aws:cloudtrail:{}:{}:trail/{TRAIL}", REGIONS[0], config.account_id);
     for line in [

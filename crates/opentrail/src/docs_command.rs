@@ -63,7 +63,7 @@ website redirects and public ACLs of S3 answer `NotImplemented` or their own err
 
 ## Not there yet
 
-The commands `sql`, `gateway` and `user`; `search` against a server (over files it works); the console; Lake.
+The commands `sql`, `gateway` and `user`; `search` against a server (over files it works); Lake.
 ";
 
 fn configuration() -> String {

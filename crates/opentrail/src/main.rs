@@ -181,6 +181,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<u8> {
     let running = server::start(&config).await?;
     let credentials = std::path::absolute(config.data_dir.join("credentials"))?;
     eprintln!("export AWS_SHARED_CREDENTIALS_FILE={}", credentials.display());
+    eprintln!("# console: {}/console/", running.url());
     eprintln!("export AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={}", running.url(), config.regions[0]);
     println!("opentrail ready {}", running.url());
     std::io::stdout().flush().context("cannot write to standard output")?;

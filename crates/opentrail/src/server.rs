@@ -170,6 +170,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
         auth_mode: if config.accept_any { AuthMode::AcceptAny } else { AuthMode::Enforce },
         lookup_rate: config.effective_lookup_rate(),
         extended_lookup: config.extended_lookup,
+        data_dir: dir.clone(),
     };
     let app = Arc::new(App {
         settings,
@@ -215,7 +216,13 @@ pub async fn start(config: &Config) -> anyhow::Result<Running> {
     let (stop_accepting, stopping) = watch::channel(false);
     let trail_logs = TrailLogs::start(Arc::clone(&app));
     let uploads = Uploads::new(&dir.join("incoming"))?;
-    let console = Arc::new(Console { app: Arc::clone(&app), services: SERVICES, s3: s3.clone(), stopping: stopping.clone() });
+    let console = Arc::new(Console {
+        app: Arc::clone(&app),
+        services: SERVICES,
+        s3: s3.clone(),
+        checks: opentrail_console::Checks::default(),
+        stopping: stopping.clone(),
+    });
     let secure = tls.is_some() || config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
     let server = Arc::new(Server { stopping: stopping.clone(), rules, app, s3, delivery, trail_logs, uploads, console, secure });
 

@@ -129,6 +129,11 @@ impl Field {
         Some(Self { name, readings: vec![Reading { path: path.to_ascii_lowercase(), part: Part::Whole }] })
     }
 
+    /// What can stand at the beginning of a name: short names, then members of records.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SHORT_NAMES.iter().map(|(short, _)| *short).chain(MEMBERS.iter().copied())
+    }
+
     fn short(name: &str) -> Option<Self> {
         let lower = name.to_ascii_lowercase();
         let wanted = SPELLINGS.iter().find(|(other, _)| *other == lower).map_or(lower.as_str(), |(_, short)| short);

@@ -7,9 +7,10 @@ use super::role::Role;
 use super::users::no_such_entity;
 use super::{document_in_effect, validation};
 use crate::app::{App, catalog_failure};
-use crate::authorisation::{account_of_arn, with_tags};
+use crate::authorisation::{account_of_arn, is_service_linked, with_tags};
 use crate::call::Call;
-use crate::credentials::User;
+use crate::credentials::{Account, User};
+use crate::organizations::policies_over;
 use crate::service::Reply;
 use opentrail_policy::{
     Decision, Policies, PolicyDocument, PolicyKind, PolicyText, Principal, Reason, Request, RequestContext, decide,
@@ -36,6 +37,8 @@ struct Simulation {
     principal: Principal,
     sources: Vec<Source>,
     boundary: Option<Arc<PolicyDocument>>,
+    /// Service control policies, a list for each level.
+    organization: Vec<Vec<Arc<PolicyDocument>>>,
     resource_policy: Option<Arc<PolicyDocument>>,
     resource_owner: String,
     context: RequestContext,
@@ -53,7 +56,7 @@ pub async fn simulate_custom_policy(_: &Arc<App>, call: &Call, input: Input) -> 
         user_id: "AIDASIMULATED0000000".into(),
     });
     input.required_list("PolicyInputList")?;
-    simulate(call, &input, principal, Vec::new(), None, RequestContext::new())
+    simulate(call, &input, principal, Vec::new(), None, Vec::new(), RequestContext::new())
 }
 
 /// # Errors
@@ -111,7 +114,15 @@ pub async fn simulate_principal_policy(app: &Arc<App>, call: &Call, input: Input
         _ => return Err(missing()),
     };
     let principal = caller(&input)?.unwrap_or(principal);
-    simulate(call, &input, principal, sources, boundary, context)
+    let organization = if is_service_linked(arn) { Vec::new() } else { organization(app, call)? };
+    simulate(call, &input, principal, sources, boundary, organization, context)
+}
+
+/// The service control policies over the caller's account.
+fn organization(app: &App, call: &Call) -> Result<Vec<Vec<Arc<PolicyDocument>>>, ApiError> {
+    let account = app.catalog.get::<Account>(&call.account).map_err(|error| catalog_failure(&error))?;
+    let levels = account.map(|account| policies_over(&app.catalog, &account)).transpose();
+    Ok(levels.map_err(|error| catalog_failure(&error))?.unwrap_or_default())
 }
 
 fn collect<H: Holder>(app: &App, holder: &H, kind: &'static str, sources: &mut Vec<Source>) -> Result<(), ApiError> {
@@ -154,6 +165,7 @@ fn simulate(
     principal: Principal,
     mut sources: Vec<Source>,
     boundary: Option<Arc<PolicyDocument>>,
+    organization: Vec<Vec<Arc<PolicyDocument>>>,
     mut context: RequestContext,
 ) -> Result<Reply, ApiError> {
     for (at, document) in given_documents(input, "PolicyInputList", PolicyKind::Identity)?.into_iter().enumerate() {
@@ -175,6 +187,7 @@ fn simulate(
         principal,
         sources,
         boundary: given_boundary.or(boundary),
+        organization,
         resource_policy,
         resource_owner: owner,
         context,
@@ -216,8 +229,12 @@ impl Simulation {
             context: &self.context,
         };
         let identity: Vec<&PolicyDocument> = self.sources.iter().map(|source| source.document.as_ref()).collect();
+        let levels: Vec<Vec<&PolicyDocument>> =
+            self.organization.iter().map(|level| level.iter().map(Arc::as_ref).collect()).collect();
+        let levels: Vec<&[&PolicyDocument]> = levels.iter().map(Vec::as_slice).collect();
         let policies = Policies {
             identity: &identity,
+            organization: &levels,
             resource: self.resource_policy.as_deref(),
             boundary: self.boundary.as_deref(),
             ..Policies::default()
@@ -253,6 +270,14 @@ impl Simulation {
         if let Some(boundary) = &self.boundary {
             let allowed = boundary.says(&request) == Some(true);
             told["PermissionsBoundaryDecisionDetail"] = json!({"AllowedByPermissionsBoundary": allowed});
+        }
+        if !self.organization.is_empty() {
+            let level_allows = |level: &Vec<Arc<PolicyDocument>>| {
+                let mut said = level.iter().map(|document| document.says(&request));
+                said.any(|says| says == Some(true)) && level.iter().all(|document| document.says(&request) != Some(false))
+            };
+            let allowed = self.organization.iter().all(level_allows);
+            told["OrganizationsDecisionDetail"] = json!({"AllowedByOrganizations": allowed});
         }
         told
     }

@@ -46,6 +46,7 @@ async fn the_history_is_described() {
     let bench = Bench::new();
     let described = bench.run(&SERVICE, bench.call(), "DescribeHistory", json!({})).await.expect("described");
     assert_eq!((&described["AccountId"], &described["RetentionSeconds"]), (&json!(ACCOUNT), &json!(90 * 86_400)));
+    assert!(described["Storage"]["LogBytes"].as_u64().is_some_and(|bytes| bytes > 0), "{described}");
     assert_eq!(code(bench.run(&SERVICE, bench.call(), IMPORT_EVENTS, Value::Null).await), "ValidationException");
 }
 
