@@ -12,7 +12,7 @@ from test_signin import PASSWORD, code, present_step
 from test_sts import allow, document, make_user, trust
 
 # Every page that can be looked at without more; pages with something in their address are in the tests of their own.
-PAGES = ["", "dashboard/trails", "dashboard/unusual", "history", "history?q=a+AND+%28", "history?q=nothing-like-it", "history/resource?name=x", "role",
+PAGES = ["", "dashboard/alarms", "dashboard/trails", "dashboard/unusual", "history", "history?q=a+AND+%28", "history?q=nothing-like-it", "history/resource?name=x", "role",
          "trails", "trails/create", "integrity", "files", "logs"]
 
 

@@ -74,6 +74,7 @@ static ROUTES: &[Route] = &[
     Route { path: "/rules/show", get: page!(pages::rules::show::show), post: None },
     Route { path: "/role", get: page!(pages::role::show), post: page!(pages::role::switch) },
     Route { path: "/role/back", get: None, post: page!(pages::role::back) },
+    Route { path: "/dashboard/alarms", get: page!(pages::dashboard::alarms), post: None },
     Route { path: "/dashboard/trails", get: page!(pages::dashboard::trails), post: None },
     Route { path: "/dashboard/unusual", get: page!(pages::dashboard::unusual), post: None },
     Route { path: "/history", get: page!(pages::history::list), post: None },

@@ -6,6 +6,7 @@ use crate::compiled::{CompiledRule, CompiledTarget};
 use crate::event::{BusEvent, MAX_EVENT_BYTES, MAX_HOPS, new_id};
 use crate::follower::{Inner, RulesError};
 use crate::input::{Facts, Input};
+use crate::log_access::may_write;
 use crate::log_lines::{LogLines, stream_name};
 use crate::poster::Invocation;
 use crate::rule::{MAX_AGE_S, MAX_RETRIES, Target, TargetKind};
@@ -166,9 +167,13 @@ impl Inner {
             return Ok(Err(Undelivered::no_resource("the log group does not exist")));
         };
         let now = i64::try_from(matched.now_ms).unwrap_or(i64::MAX);
+        let stream = stream_name(&rule.arn, &target.target.id, now);
+        if !may_write(&self.catalog, rule, &group, &stream)? {
+            return Ok(Err(Undelivered::no_permission("no resource policy lets EventBridge write into the log group")));
+        }
         let line = log_line(&target.target.input, body, now);
         out.bytes += line.message.len();
-        out.lines.add(group, stream_name(&rule.arn, &target.target.id, now), line);
+        out.lines.add(group, stream, line);
         Ok(Ok(()))
     }
 

@@ -34,6 +34,7 @@ mod registry;
 
 mod delivery;
 mod follower;
+mod log_access;
 mod log_lines;
 
 mod api_destination;
