@@ -1,5 +1,7 @@
-"""Agents that write into log groups: the requests of fluent-bit's cloudwatch_logs output, byte by byte, in its order."""
+"""Agents that write into log groups: the requests of fluent-bit's cloudwatch_logs output, byte by byte, in its order; and the
+compressed ones of the CloudWatch agent."""
 
+import gzip
 import http.client
 import json
 import time
@@ -19,11 +21,12 @@ class FluentBit:
         self.connection = http.client.HTTPConnection(server.endpoint.removeprefix("http://"))
 
     def call(self, operation, body, **headers):
-        request = AWSRequest("POST", self.server.endpoint + "/", data=body.encode(), headers={
+        body = gzip.compress(body.encode()) if "Content-Encoding" in headers else body.encode()
+        request = AWSRequest("POST", self.server.endpoint + "/", data=body, headers={
             "User-Agent": "aws-fluent-bit-plugin", "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": f"Logs_20140328.{operation}"} | headers)
         SigV4Auth(Credentials(*self.server.root_key()), "logs", REGION).add_auth(request)
-        self.connection.request("POST", "/", body.encode(), dict(request.headers))
+        self.connection.request("POST", "/", body, dict(request.headers))
         answer = self.connection.getresponse()
         text = answer.read().decode()
         # Errors are found by the member `__type`, up to a `#`.
@@ -64,3 +67,14 @@ def test_fluent_bit_makes_group_and_stream_and_writes(server):
     assert [json.loads(event["message"]) for event in found] == [syslog]
     assert logs.describe_log_groups()["logGroups"][0]["retentionInDays"] == 30
     assert FluentBit(server, "fluent", "absent").flush({}) == "ResourceNotFoundException"
+
+
+def test_the_cloudwatch_agent_compresses_what_it_sends(server):
+    """It makes group and stream when PutLogEvents says that they are missing, as any client of the SDK for Go would."""
+    agent = FluentBit(server, "agent", "i-0123")
+    compressed = {"Content-Encoding": "gzip", "User-Agent": "CWAgent/1.300 (go1.24; linux; amd64)"}
+    assert agent.flush({}, **compressed) == "ResourceNotFoundException"
+    agent.create_stream()
+    assert agent.flush(*[{"n": n, "text": "x" * 200} for n in range(500)], **compressed) is None
+    events = server.client("logs").get_log_events(logGroupName="agent", logStreamName="i-0123", startFromHead=True)["events"]
+    assert [json.loads(event["message"])["n"] for event in events] == list(range(500))
