@@ -8,7 +8,7 @@ use crate::registry::Registry;
 use crate::request::Requests;
 use crate::trail_event::TrailEvent;
 use opentrail_catalog::{Catalog, CatalogError, Changes, Entity, Follower, Made};
-use opentrail_eventlog::{Event, Intake, LoggedEntry};
+use opentrail_eventlog::{Event, Intake, LoggedEntry, Position};
 use opentrail_messaging::topics::{PublishError, WebhookNetworks};
 use opentrail_messaging::{Queues, Topics};
 use opentrail_model::timestamp;
@@ -162,7 +162,7 @@ impl Inner {
 
     fn entry(&self, entry: &LoggedEntry, out: &mut Outbox) -> Result<(), RulesError> {
         for event in entry.entry.news() {
-            self.record(event, out)?;
+            self.record(event, entry.position, out)?;
         }
         if tells_of_events(&entry.entry.changes) {
             for event in Changes::decode(&entry.entry.changes)?.of::<BusEvent>()?.into_iter().flatten() {
@@ -173,13 +173,13 @@ impl Inner {
     }
 
     /// A record, which rules of the default bus of its account and region may match.
-    fn record(&self, event: &Event, out: &mut Outbox) -> Result<(), RulesError> {
+    fn record(&self, event: &Event, position: Position, out: &mut Outbox) -> Result<(), RulesError> {
         let bus = default_bus(&event.account, &event.region);
         let Some(rules) = self.registry.rules_of(&bus) else { return Ok(()) };
         let Some(told) = TrailEvent::read(event) else { return Ok(()) };
         let only_reads = told.only_reads();
         let mut candidates = rules.for_record(told.facts.event_name.as_deref(), &told.source, told.detail_type);
-        candidates.retain(|rule| !only_reads || rule.takes_reads());
+        candidates.retain(|rule| rule.rule.since <= position && (!only_reads || rule.takes_reads()));
         if candidates.is_empty() || (told.needs_trail() && !self.is_taken(event, &told)?) {
             return Ok(());
         }

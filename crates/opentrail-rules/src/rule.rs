@@ -31,6 +31,10 @@ pub struct Rule {
     pub tags: BTreeMap<String, String>,
     /// The account that made it.
     pub created_by: String,
+    /// Place in the event log from which on events count: where it ended when the rule was made or enabled, or got its
+    /// first target. So nothing that happened before is told, also when a part of the log is read again.
+    #[serde(default)]
+    pub since: u64,
     /// By id, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,

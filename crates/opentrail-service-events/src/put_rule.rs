@@ -85,6 +85,10 @@ pub async fn put_rule(app: &Arc<App>, call: &Call, input: PutRuleRequest) -> Res
         // What is left out of a new setting is cleared, tags and targets apart.
         tags: known.as_ref().map(|known| known.tags.clone()).unwrap_or_default(),
         created_by: known.as_ref().map_or_else(|| call.account.clone(), |known| known.created_by.clone()),
+        since: match &known {
+            Some(known) if known.state != RuleState::Disabled => known.since,
+            _ => app.intake.log().end(),
+        },
         targets: known.as_ref().map(|known| known.targets.clone()).unwrap_or_default(),
     };
     if known.is_none() {

@@ -119,6 +119,7 @@ async fn switch(app: &App, call: &Call, input: RuleRequest, state: RuleState) ->
     let lock = names::lock(app, call).await;
     let rule = names::rule(app, call, input.name.as_deref(), "name", input.event_bus_name.as_deref())?;
     let mut changes = Changes::new();
-    changes.put(&Rule { state, ..(*rule).clone() });
+    let since = if rule.state == RuleState::Disabled { app.intake.log().end() } else { rule.since };
+    changes.put(&Rule { state, since, ..(*rule).clone() });
     Ok(Reply { changes, lock: Some(lock), ..Reply::output(json!({})) })
 }

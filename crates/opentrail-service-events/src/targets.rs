@@ -45,6 +45,9 @@ pub async fn put_targets(app: &Arc<App>, call: &Call, input: PutTargetsRequest) 
     let lock = names::lock(app, call).await;
     let rule = names::rule(app, call, input.rule.as_deref(), "rule", input.event_bus_name.as_deref())?;
     let mut rule = (*rule).clone();
+    if rule.targets.is_empty() {
+        rule.since = app.intake.log().end();
+    }
     for given in input.targets {
         let (target, kind) = given.read()?;
         check(app, call, &rule, &target, kind)?;

@@ -57,13 +57,13 @@ fn section(out: &mut String, name: &str, implemented: &[&str], missing: &[&str])
 const NOT_YET: &str = "
 ## Settings of implemented operations that are refused
 
-Never accepted and ignored: a trail's log group answers the error AWS gives when the
-resource does not exist; Insights selectors answer `UnsupportedOperationException`; dual-layer encryption, access logs,
-website redirects and public ACLs of S3 answer `NotImplemented` or their own error.
+Never accepted and ignored: Insights selectors answer `UnsupportedOperationException`; dual-layer encryption, access logs,
+website redirects and public ACLs of S3 answer `NotImplemented` or their own error; schedules of event rules, alarm actions other
+than topics, and subscriptions by e-mail are refused by name.
 
 ## Not there yet
 
-The commands `sql`, `gateway` and `user`; `search` against a server (over files it works); Lake.
+The commands `sql`, `gateway` and `user`; Lake; e-mail; HTML form uploads to buckets; FIFO queues and topics.
 ";
 
 fn configuration() -> String {

@@ -43,7 +43,8 @@ pub async fn complete(app: &Arc<App>, call: &Call, input: CompleteRequest) -> Re
     }
     let scope = scope(app, call, input.all_accounts)?;
     let Some(name) = input.field else {
-        let shared = app.catalog.all::<Account>("").map_err(|error| catalog_failure(&error))?.len() > 1;
+        let accounts = app.catalog.all::<Account>("").map_err(|error| catalog_failure(&error))?;
+        let shared = accounts.iter().any(|account| account.id != app.settings.account_id);
         let names = ask(app, &call.account, move |history| names(history, &scope, &input.prefix, limit, shared)).await?;
         return Ok(Reply::output(json!({"Fields": names})));
     };

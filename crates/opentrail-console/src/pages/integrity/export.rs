@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn members_join_to_a_tar() {
-        let long = format!("{}/x.json.gz", "folder/".repeat(40));
+        let long = format!("{}x.json.gz", "folder/".repeat(40));
         let mut whole = Vec::new();
         for (name, body) in [("keys.json", "{}"), (long.as_str(), "body")] {
             whole.extend_from_slice(&member(name, body.as_bytes()).expect("a member"));
@@ -146,7 +146,7 @@ mod tests {
                 (entry.path().expect("a path").display().to_string(), body)
             })
             .collect();
-        assert_eq!(read, [("keys.json".to_owned(), "{}".to_owned()), (long.replace("//", "/"), "body".to_owned())]);
+        assert_eq!(read, [("keys.json".to_owned(), "{}".to_owned()), (long.clone(), "body".to_owned())]);
         assert!(member("../out", b"").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! How many events a second one core matches: `throughput EVENTS.ndjson`, one record a line.
+//! How many events a second one core matches: `pattern_throughput EVENTS.ndjson`, one record a line.
 //!
 //! Prints rates for the fifteen CIS filters and for a thousand filters on one group, beside parsing each record into a
 //! tree as any matcher without selectors of its own would.
@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args().nth(1).ok_or("usage: throughput EVENTS.ndjson")?;
+    let path = std::env::args().nth(1).ok_or("usage: pattern_throughput EVENTS.ndjson")?;
     let text = std::fs::read_to_string(path)?;
     let events: Vec<&str> = text.lines().take(200_000).collect();
     let controls = || cis::CONTROLS.iter().map(|control| control.pattern.to_owned());

@@ -1,4 +1,4 @@
-//! How many records a second are held against the rules of a bus: `throughput [RULES] [RECORDS]`.
+//! How many records a second are held against the rules of a bus: `rules_throughput [RULES] [RECORDS]`.
 //!
 //! One rule in ten is about names of calls that the records have; one in a hundred says no name and is tried on every one.
 
@@ -37,6 +37,7 @@ fn rule(n: usize) -> Rule {
         role_arn: None,
         tags: Default::default(),
         created_by: "123456789012".into(),
+        since: 0,
         targets: vec![target],
     }
 }

@@ -1,6 +1,6 @@
 //! What encryption costs: one large object written and read, with and without, in turn.
 //!
-//! cargo run --release -p opentrail-storage --example throughput -- DIR MEGABYTES ROUNDS
+//! cargo run --release -p opentrail-storage --example store_throughput -- DIR MEGABYTES ROUNDS
 
 use futures::StreamExt;
 use opentrail_catalog::Catalog;
