@@ -242,14 +242,15 @@ def test_filters_take_values_dimensions_and_defaults(shared, cloudwatch):
     wait_for("a default and a match", lambda: samples() == [0.5, 1.0])
 
 
+@pytest.mark.timeout(300)
 def test_from_log_event_to_message(server):
-    """Filter, metric, alarm, topic, queue; then no data; then back."""
+    """Filter, metric, alarm, topic, queue, and back. Filters make samples of whole minutes, so that takes two."""
     cloudwatch = server.client("cloudwatch")
     topic, received = queue_for(server, "alarms")
-    put = filter_group(server, "watched")
+    put = filter_group(server, "watched", defaultValue=0)
     cloudwatch.put_metric_alarm(
         AlarmName="console", AlarmDescription="somebody signs in", Namespace="Filters", MetricName="watched", Statistic="Sum",
-        Period=10, EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold",
+        Period=60, EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold",
         AlarmActions=[topic], OKActions=[topic], InsufficientDataActions=[topic], TreatMissingData="notBreaching",
         Tags=[{"Key": "team", "Value": "audit"}],
     )
@@ -265,9 +266,10 @@ def test_from_log_event_to_message(server):
     assert message["AlarmArn"] == f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:console"
     assert message["Trigger"] == {
         "MetricName": "watched", "Namespace": "Filters", "StatisticType": "Statistic", "Statistic": "SUM", "Unit": None,
-        "Dimensions": [], "Period": 10, "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Dimensions": [], "Period": 60, "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "Threshold": 1.0, "TreatMissingData": "notBreaching", "EvaluateLowSampleCountPercentile": ""}
-    wait_for("OK again", lambda: state(cloudwatch, "console") == "OK", seconds=90)
+    again = lambda: put({"eventName": "Other"}) or state(cloudwatch, "console") == "OK"
+    wait_for("OK again, by minutes with other events", again, seconds=150)
     history = cloudwatch.describe_alarm_history(AlarmName="console", ScanBy="TimestampAscending")["AlarmHistoryItems"]
     assert [item["HistorySummary"] for item in history] == [
         'Alarm "console" created',
@@ -277,7 +279,7 @@ def test_from_log_event_to_message(server):
     ]
     [alarm] = cloudwatch.describe_alarms()["MetricAlarms"]
     data = json.loads(alarm["StateReasonData"])
-    assert (data["statistic"], data["period"], data["threshold"]) == ("Sum", 10, 1.0)
+    assert (data["statistic"], data["period"], data["threshold"]) == ("Sum", 60, 1.0)
     tags = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
     assert tags == [{"Key": "team", "Value": "audit"}]
 

@@ -204,7 +204,7 @@ def test_whole_results_are_downloaded(window):
     assert name.endswith(".ndjson") and len([json.loads(line) for line in text.splitlines()]) == 127
     page.click("text=Download")
     with page.expect_download() as saved:
-        page.locator(".menu-box a").first.click()
+        page.locator(".menu:has(summary:text-is(\"Download\")) .menu-box a").first.click()
     assert len(json.loads(saved.value.path().read_text())) == 127
 
 
