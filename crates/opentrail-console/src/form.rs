@@ -49,12 +49,6 @@ impl Form {
         Self(pairs)
     }
 
-    /// Only these parameters.
-    #[must_use]
-    pub fn only(&self, names: &[&str]) -> Self {
-        Self(self.0.iter().filter(|(name, value)| names.contains(&name.as_str()) && !value.is_empty()).cloned().collect())
-    }
-
     /// With lines ended as Unix has it: browsers send texts of several lines with carriage returns.
     #[must_use]
     pub fn with_plain_lines(&self) -> Self {
@@ -63,11 +57,6 @@ impl Form {
 
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
-    }
-
-    /// As a query string, without `?`.
-    pub fn encoded(&self) -> String {
-        Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 }
 
@@ -86,7 +75,8 @@ mod tests {
         assert_eq!((form.get("q"), form.get("empty"), form.get("none")), (Some("a b"), None, None));
         assert_eq!(form.raw("password"), Some(" p "));
         assert_eq!(form.all("tag").collect::<Vec<_>>(), ["x", "y"]);
-        assert_eq!(form.with("q", "&").only(&["q", "tag"]).encoded(), "tag=x&tag=y&q=%26");
+        assert_eq!((form.with("q", "&").get("q"), form.with("q", "").get("q")), (Some("&"), None));
+        assert_eq!(query_of(&[("q", "&"), ("none", "")]), "q=%26");
         assert_eq!(Form::parse(b"%ff=%00&&=").pairs().len(), 2);
     }
 }

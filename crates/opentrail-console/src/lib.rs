@@ -15,8 +15,6 @@
 //!
 //! Does not promise: that pages are an interface for programs; those are the APIs behind them.
 
-#![allow(dead_code, reason = "pieces for pages that follow")]
-
 mod console;
 mod routes;
 

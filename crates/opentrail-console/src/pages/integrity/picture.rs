@@ -57,7 +57,6 @@ pub struct Strip {
     pub trail: String,
     pub account: String,
     pub region: String,
-    pub state: State,
     pub digests: usize,
     /// Safe to put into a page.
     pub svg: String,
@@ -106,7 +105,6 @@ fn strip(key: &ChainKey, marks: &[&Mark], from: OffsetDateTime, to: OffsetDateTi
         trail: key.trail.clone(),
         account: key.account.clone(),
         region: key.region.clone(),
-        state: hours.iter().map(|hour| hour.state).max().unwrap_or_default(),
         digests: ends.len(),
         wrong: wrong.filter_map(|(index, hour)| Some((moment(index)?, hour.reasons.clone()))).collect(),
         svg: drawn(&hours, first, key),
@@ -168,7 +166,7 @@ mod tests {
         let strips = strips(&marks, time(0), time(4 * 3_600));
         assert_eq!(strips.len(), 1);
         let strip = &strips[0];
-        assert_eq!((strip.state, strip.digests, strip.wrong.len()), (State::Bad, 3, 1));
+        assert_eq!((strip.digests, strip.wrong.len()), (3, 1));
         assert_eq!(strip.wrong[0].0, Moment(time(3_600)));
         let classes: Vec<&str> = strip.svg.split("class=\"h-").skip(1).filter_map(|part| part.split('"').next()).collect();
         assert_eq!(classes, ["good", "bad", "good", "none"]);
