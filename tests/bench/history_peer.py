@@ -60,12 +60,12 @@ def duckdb_peer(task):
 
     path = os.path.join(task["dir"], "events.duckdb")
     db = duckdb.connect(path)
-    db.execute("SET memory_limit='2GB'; SET threads=2; SET preserve_insertion_order=false")
+    db.execute("SET memory_limit='8GB'; SET threads=2; SET preserve_insertion_order=false")
     db.execute(f"SET temp_directory='{task['dir']}'")
     pattern = os.path.join(task["source"], "**", "*.json.gz")
     read = (
         f"SELECT unnest(\"Records\") AS record FROM read_json('{pattern}', columns={{'Records': 'JSON[]'}}, "
-        "format='unstructured', maximum_object_size=268435456)"
+        "format='unstructured', maximum_object_size=67108864)"
     )
 
     def value(field):
